@@ -1,0 +1,141 @@
+"""Postgres: pools by role, and the two ways to open a transaction.
+
+`tenant_tx` is the gateway's way (role replyx_app, row-level security, tenant set for this transaction only).
+`worker_tx` is the shards' way (role replyx_worker, explicit tenant ids, writes fenced by slot and epoch).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from pgvector.asyncpg import register_vector
+
+from domain.kit.errors import Unavailable
+from domain.kit.settings import Settings
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Conn = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Row = asyncpg.Record
+else:
+    Conn = Any
+    Pool = asyncpg.Pool
+    Row = asyncpg.Record
+
+# What asyncpg raises when the server is gone, refuses, restarts or is too slow: the caller may try again later.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+)
+
+
+class Database:
+    """The pools of one process. `app` obeys row-level security; `worker` sees all tenants and must name them."""
+
+    def __init__(self, app: Pool | None, worker: Pool | None) -> None:
+        self._app = app
+        self._worker = worker
+
+    @classmethod
+    async def open(cls, settings: Settings, *, app: int = 0, worker: int = 0, name: str = "replyx") -> "Database":
+        """Open pools of at most `app` and `worker` connections. Raises Unavailable with one sentence when refused."""
+        app_pool = await _pool(settings.app_dsn, app, name) if app else None
+        worker_pool = await _pool(settings.worker_dsn, worker, name) if worker else None
+        return cls(app_pool, worker_pool)
+
+    async def close(self) -> None:
+        """Close the pools; borrowed connections get five seconds."""
+        for pool in (self._app, self._worker):
+            if pool is not None:
+                try:
+                    async with asyncio.timeout(5):
+                        await pool.close()
+                except TimeoutError:
+                    pool.terminate()
+
+    @asynccontextmanager
+    async def tenant_tx(self, tenant_id: UUID) -> AsyncIterator[Conn]:
+        """A transaction that sees this tenant's rows and no others."""
+        async with self.app_tx() as conn:
+            await conn.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
+            yield conn
+
+    @asynccontextmanager
+    async def app_tx(self) -> AsyncIterator[Conn]:
+        """A transaction without a tenant: the directory, users and the inbox, and not one tenant's row."""
+        async with _transaction(_opened(self._app)) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def worker_tx(self) -> AsyncIterator[Conn]:
+        """A transaction of a shard: every statement names its tenants, every owner's commit is fenced."""
+        async with _transaction(_opened(self._worker)) as conn:
+            yield conn
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The open pools by role, for health and metrics."""
+        return {name: pool for name, pool in (("app", self._app), ("worker", self._worker)) if pool is not None}
+
+
+def _opened(pool: Pool | None) -> Pool:
+    if pool is None:
+        raise RuntimeError("this process opened no pool for that role")
+    return pool
+
+
+@asynccontextmanager
+async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
+    try:
+        conn = await pool.acquire(timeout=5)
+    except AWAY as error:
+        raise Unavailable("The database does not answer; try again in a moment.", retry_after=2) from error
+    try:
+        async with conn.transaction():
+            yield conn
+    except AWAY as error:
+        raise Unavailable("The database went away; try again in a moment.", retry_after=2) from error
+    finally:
+        await pool.release(conn)
+
+
+async def _pool(dsn: str, size: int, name: str) -> Pool:
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            command_timeout=30,
+            timeout=5,
+            init=_init_connection,
+            server_settings={"application_name": name, "idle_in_transaction_session_timeout": "60000"},
+        )
+    except AWAY as error:
+        raise Unavailable(f"Postgres does not answer: {error}. Check DATABASE_URL and that the server runs.") from error
+    except asyncpg.PostgresError as error:
+        raise Unavailable(
+            f"Postgres refused the connection: {error}. Check DATABASE_URL; run `replyx migrate`."
+        ) from error
+
+
+async def _init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await conn.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
+    )
+    await register_vector(conn)
