@@ -1,0 +1,15 @@
+"""The `replyx` command and everything that runs the product: it stands above all other packages.
+
+cli          the command line: arguments, exit codes, one clear line a failure
+refusal      the exit codes, and the error that carries one
+up           `replyx up`: checks, databases, migration, seed, programs, in that order, in the foreground
+programs     the generated program files of supervisord (embedded services, demo simulators)
+control      supervisord itself: start it, talk to it over its Unix socket
+environment  the settings of this host: the user's, completed by the embedded services
+migrate      Alembic and the login roles
+seed         the demo tenant
+doctor       one line a check, with what to do
+slots        `replyx shards`: the slot table
+archive      `replyx backup` and `replyx restore`: pg_dump and pg_restore
+embedded/    PostgreSQL and Valkey as child programs
+"""
