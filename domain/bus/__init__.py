@@ -1,0 +1,38 @@
+"""Every message that crosses a process, in one place. All of them are hints: what counts is in Postgres.
+
+messages.py   the classes, with channel and wire format in each docstring
+channels.py   names of channels and keys; one {hash tag} a name, so that they work on a Redis Cluster
+transport.py  `Publisher` (never raises, never waits long) and `Subscriber` (reconnects for ever, says when it did)
+"""
+
+from domain.bus.channels import bell_channel, events_channel, members_channel, snapshot_key
+from domain.bus.messages import (
+    Bell,
+    BotChanged,
+    Delta,
+    DialogEvent,
+    MembersChanged,
+    Signal,
+    TurnState,
+    Typing,
+    decode,
+)
+from domain.bus.transport import Publisher, Subscriber
+
+__all__ = [
+    "Bell",
+    "BotChanged",
+    "Delta",
+    "DialogEvent",
+    "MembersChanged",
+    "Publisher",
+    "Signal",
+    "Subscriber",
+    "TurnState",
+    "Typing",
+    "bell_channel",
+    "decode",
+    "events_channel",
+    "members_channel",
+    "snapshot_key",
+]
