@@ -1,0 +1,154 @@
+"""`replyx migrate`: the login roles, then Alembic up to this code's head.
+
+Safe to run twice and at once from several hosts: one session-level advisory lock, held by a connection of its own so
+that a revision may build an index concurrently. Statements give up after a short wait for a table lock rather than
+queue every other transaction behind them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from psycopg import sql
+
+from domain.kit.settings import Settings
+from ops.refusal import NEWER_DATABASE, SERVICE_DOWN, Refusal
+
+ADVISORY_LOCK = 7_305_170_218  # any number that nobody else in this database uses
+LOCK_TIMEOUT = "5s"  # for table locks: longer would queue the traffic behind the migration
+LOGIN_ROLES = ("replyx_app", "replyx_worker")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What was done: revisions before and after (None: an empty database)."""
+
+    before: str | None
+    after: str | None
+
+
+def migrate(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> Migration:
+    """Bring the database of DATABASE_URL up to date. Raises Refusal with one line and the exit code."""
+    config = _alembic_config()
+    with _one_at_a_time(settings.owner_dsn) as conn:
+        _ensure_roles(conn, settings)
+        _refuse_newer(conn, ScriptDirectory.from_config(config))
+        return _upgrade(settings.owner_dsn, config, say)
+
+
+def alembic_url(dsn: str) -> str:
+    """The DSN as SQLAlchemy spells it for psycopg 3."""
+    return "postgresql+psycopg://" + dsn.partition("://")[2]
+
+
+def _alembic_config() -> Config:
+    spec = find_spec("migrations")
+    if spec is None or not spec.submodule_search_locations:
+        raise Refusal("The folder migrations/ is missing: this installation is incomplete, install it again.")
+    config = Config()
+    config.set_main_option("script_location", str(Path(spec.submodule_search_locations[0])).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@contextmanager
+def _one_at_a_time(dsn: str) -> Iterator[psycopg.Connection]:
+    """An autocommit connection of the owner that holds the lock."""
+    try:
+        conn = psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="replyx migrate")
+    except psycopg.OperationalError as error:
+        raise unreachable(error) from error
+    with conn:
+        conn.execute("SET lock_timeout = '120s'")
+        try:
+            conn.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+        except psycopg.errors.LockNotAvailable as error:
+            raise Refusal("Another `replyx migrate` has been running for two minutes: wait for it to end.") from error
+        yield conn
+
+
+def unreachable(error: Exception) -> Refusal:
+    """The refusal for a Postgres that cannot be reached or does not let us in."""
+    reason = " ".join(str(error).split())
+    return Refusal(
+        f"Postgres cannot be used: {reason}. Check DATABASE_URL, and that the server runs and lets this user in.",
+        code=SERVICE_DOWN,
+    )
+
+
+def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
+    """Make the login roles. Their passwords are ours to set only where their addresses are derived."""
+    own_address = {"replyx_app": settings.database_app_url, "replyx_worker": settings.database_worker_url}
+    for role in LOGIN_ROLES:
+        exists = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+        if exists and own_address[role]:
+            continue
+        secret = conn.pgconn.encrypt_password(settings.role_password(role).encode(), role.encode(), b"scram-sha-256")
+        statement = sql.SQL(
+            "{} ROLE {} LOGIN NOBYPASSRLS PASSWORD {}" if not exists else "{} ROLE {} LOGIN PASSWORD {}"
+        )
+        verb = sql.SQL("ALTER" if exists else "CREATE")
+        try:
+            conn.execute(statement.format(verb, sql.Identifier(role), sql.Literal(secret.decode())))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Refusal(
+                f"The user of DATABASE_URL may not make or change the login role {role}: give it CREATEROLE, or make "
+                f"the role yourself and set DATABASE_APP_URL and DATABASE_WORKER_URL.",
+                code=SERVICE_DOWN,
+            ) from error
+
+
+def _refuse_newer(conn: psycopg.Connection, scripts: ScriptDirectory) -> None:
+    """Old code runs on a newer schema until that schema says that it must not."""
+    if conn.execute("SELECT to_regclass('schema_compat')").fetchone() == (None,):
+        return
+    row = conn.execute("SELECT min_compatible::text FROM schema_compat").fetchone()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if row is not None and row[0] not in known:
+        head = scripts.get_current_head()
+        raise Refusal(
+            f"The database needs schema {row[0]} or newer and this code knows {head}: install the newer release.",
+            code=NEWER_DATABASE,
+        )
+
+
+def _upgrade(dsn: str, config: Config, say: Callable[[str], None]) -> Migration:
+    engine = sqlalchemy.create_engine(
+        alembic_url(dsn),
+        poolclass=sqlalchemy.NullPool,
+        connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT}", "application_name": "replyx migrate"},
+    )
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    try:
+        with engine.connect() as connection:
+            before = _revision(connection)
+            if before is not None and before not in known:
+                say(f"the database is at {before}, newer than this code, and still accepts it")
+                return Migration(before, before)
+            connection.rollback()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            after = _revision(connection)
+    except (CommandError, sqlalchemy.exc.DBAPIError) as error:
+        raise Refusal(f"The migration stopped and changed nothing of the failed step: {_first_line(error)}") from error
+    finally:
+        engine.dispose()
+    say(f"the schema is at {after}" if before == after else f"the schema went from {before or 'nothing'} to {after}")
+    return Migration(before, after)
+
+
+def _revision(connection: sqlalchemy.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,1 @@
+"""The command line, the embedded services and supervisord, with real processes and real signals."""
