@@ -1,0 +1,131 @@
+"""SQL of the inbox. The owner's statements run inside a transaction that has fenced the slots."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from domain.inbox.model import Arrival, InboxRow
+from domain.kit.db import Conn, Row
+
+# Accepts a batch: only arrivals whose key is new become rows. Keys are inserted in order, so two gateways with
+# overlapping batches do not deadlock.
+ACCEPT = """
+WITH incoming AS (
+    SELECT DISTINCT ON (channel, source, source_id) *
+    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+        WITH ORDINALITY AS t (tenant_id, slot, channel, source, source_id, raw, position)
+    ORDER BY channel, source, source_id, position
+), fresh AS (
+    INSERT INTO inbox_keys (channel, source, source_id)
+    SELECT channel, source, source_id FROM incoming ORDER BY channel, source, source_id
+    ON CONFLICT DO NOTHING RETURNING channel, source, source_id
+), added AS (
+    INSERT INTO inbox (tenant_id, slot, channel, source, source_id, raw)
+    SELECT i.tenant_id, i.slot, i.channel, i.source, i.source_id, i.raw
+    FROM incoming i JOIN fresh USING (channel, source, source_id) ORDER BY i.position
+)
+SELECT channel, source, source_id FROM fresh
+"""
+
+# What waits in the owned slots, oldest first.
+FETCH_OPEN = """
+SELECT tenant_id, id, slot, channel, source, source_id, raw, state, attempts, epoch, dialog_id, message_seq, received_at
+FROM inbox WHERE slot = ANY($1::smallint[]) AND state = ANY($2::text[]) AND id > $3 ORDER BY id LIMIT $4
+"""
+
+# The message of each row is in its dialog now; rows that need no turn are done at once.
+MARK_ACCEPTED = """
+UPDATE inbox i SET state = t.state, dialog_id = t.dialog_id, message_seq = t.seq,
+    done_at = CASE WHEN t.state = 'done' THEN now() END
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[]) AS t (tenant_id, id, dialog_id, seq, state)
+WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'ready'
+"""
+
+# A turn starts: the attempt counts from here, before any work.
+MARK_RUNNING = """
+UPDATE inbox i SET state = 'running', attempts = i.attempts + 1, epoch = t.epoch
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)
+WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state IN ('accepted', 'running')
+RETURNING i.id, i.attempts
+"""
+
+# A turn is committed: each row has its one answer. A row that is not running any more is not counted.
+MARK_DONE = """
+UPDATE inbox i SET state = 'done', answer_id = t.answer_id, done_at = now()
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[]) AS t (tenant_id, id, epoch, answer_id)
+WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'running' AND i.epoch = t.epoch
+RETURNING i.id
+"""
+
+# A turn was given up by drain or lease loss: the attempt does not count.
+GIVE_BACK = """
+UPDATE inbox i SET state = 'accepted', attempts = greatest(i.attempts - 1, 0)
+FROM unnest($1::uuid[], $2::bigint[]) AS t (tenant_id, id)
+WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'running'
+"""
+
+# Dead letter, with its reason.
+MARK_DEAD = """
+UPDATE inbox SET state = 'dead', error = $3, done_at = now()
+WHERE tenant_id = $1 AND id = ANY($2::bigint[]) AND state <> 'done'
+"""
+
+# How much waits, and for how long.
+BACKLOG = """
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS oldest_seconds
+FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('ready', 'accepted', 'running')
+"""
+
+# Keys older than any redelivery, and rows that are done.
+DELETE_OLD_KEYS = "DELETE FROM inbox_keys WHERE created_at < now() - interval '3 days'"
+DELETE_OLD_ROWS = "DELETE FROM inbox WHERE state = 'done' AND done_at < now() - interval '3 days'"
+
+
+async def insert_arrivals(conn: Conn, arrivals: Sequence[Arrival]) -> set[tuple[str, str, str]]:
+    """Insert a batch; returns the keys that were new."""
+    rows = await conn.fetch(
+        ACCEPT,
+        [a.tenant_id for a in arrivals],
+        [a.slot for a in arrivals],
+        [a.channel for a in arrivals],
+        [a.source for a in arrivals],
+        [a.source_id for a in arrivals],
+        [a.raw for a in arrivals],
+    )
+    return {(row["channel"], row["source"], row["source_id"]) for row in rows}
+
+
+async def fetch_open(
+    conn: Conn, *, slots: Sequence[int], states: Sequence[str], after: int, limit: int
+) -> list[InboxRow]:
+    """Open rows of the slots with id > after."""
+    return [_row(row) for row in await conn.fetch(FETCH_OPEN, slots, states, after, limit)]
+
+
+async def mark_running(conn: Conn, rows: Iterable[tuple[UUID, int, int]]) -> dict[int, int]:
+    """(tenant, id, epoch) rows begin their turn; returns id -> attempts, this one counted."""
+    tenants, ids, epochs = _columns(rows, 3)
+    return {row["id"]: row["attempts"] for row in await conn.fetch(MARK_RUNNING, tenants, ids, epochs)}
+
+
+async def mark_done(conn: Conn, rows: Iterable[tuple[UUID, int, int, UUID]]) -> set[int]:
+    """(tenant, id, epoch, answer) rows are answered; returns the ids that really changed."""
+    tenants, ids, epochs, answers = _columns(rows, 4)
+    return {row["id"] for row in await conn.fetch(MARK_DONE, tenants, ids, epochs, answers)}
+
+
+async def give_back(conn: Conn, rows: Iterable[tuple[UUID, int]]) -> None:
+    """(tenant, id) rows were interrupted and wait again."""
+    tenants, ids = _columns(rows, 2)
+    await conn.execute(GIVE_BACK, tenants, ids)
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> tuple[list[object], ...]:
+    columns: tuple[list[object], ...] = tuple([] for _ in range(width))
+    for row in rows:
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    return columns
+
+
+def _row(row: Row) -> InboxRow:
+    return InboxRow(**{name: row[name] for name in InboxRow.__slots__})

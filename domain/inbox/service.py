@@ -1,0 +1,85 @@
+"""The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+from domain.bus import Bell, Publisher, bell_channel
+from domain.inbox import queries
+from domain.inbox.model import Arrival, InboxRow
+from domain.kit.batch import GroupCommit
+from domain.kit.db import Conn
+from domain.kit.metrics import Counter
+
+MAX_TURN_ATTEMPTS = 3
+
+ACCEPTED = Counter("replyx_inbox_accepted_total", "Updates stored, by channel", ["channel"])
+DUPLICATES = Counter("replyx_inbox_duplicates_total", "Updates that were there already, by channel", ["channel"])
+
+Transaction = Callable[[], AbstractAsyncContextManager[Conn]]
+
+
+class InboxWriter:
+    """Group-commits arrivals of one process and rings the slots' owners."""
+
+    def __init__(self, transaction: Transaction, publisher: Publisher) -> None:
+        self._transaction = transaction
+        self._publisher = publisher
+        self._batch: GroupCommit[Arrival, bool] = GroupCommit(
+            "inbox", self._flush, max_items=500, size=lambda arrival: len(arrival.raw)
+        )
+
+    def start(self) -> None:
+        """Begin accepting; needs the running loop."""
+        self._batch.start()
+
+    async def close(self) -> None:
+        """Commit what waits and stop."""
+        await self._batch.close()
+
+    async def put(self, arrival: Arrival) -> bool:
+        """Store one arrival; True if it is new, False if it was there. Raises Unavailable, having stored nothing
+        that the caller may acknowledge."""
+        return await self._batch.add(arrival)
+
+    async def _flush(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        async with self._transaction() as conn:
+            fresh = await queries.insert_arrivals(conn, arrivals)
+        new = [(a.channel, a.source, a.source_id) in fresh for a in arrivals]
+        for arrival, is_new in zip(arrivals, new, strict=True):
+            (ACCEPTED if is_new else DUPLICATES).labels(arrival.channel).inc()
+        slots = {a.slot for a, is_new in zip(arrivals, new, strict=True) if is_new}
+        await self._publisher.publish((bell_channel(slot), Bell(slot, "inbox")) for slot in sorted(slots))
+        return new
+
+
+async def fetch_ready(conn: Conn, *, slots: Sequence[int], limit: int) -> list[InboxRow]:
+    """Rows that are not in their dialog yet, oldest first."""
+    return await queries.fetch_open(conn, slots=slots, states=("ready",), after=0, limit=limit)
+
+
+async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[InboxRow]:
+    """Accepted rows, and rows that were running when their owner was lost: what a new owner must answer."""
+    return await queries.fetch_open(conn, slots=slots, states=("accepted", "running"), after=after, limit=limit)
+
+
+async def mark_accepted(conn: Conn, rows: Iterable[tuple[UUID, int, UUID, int | None, str]]) -> None:
+    """(tenant, id, dialog, seq, state): their messages are in the dialogs; state is accepted, or done without a turn."""
+    given = list(rows)
+    await conn.execute(queries.MARK_ACCEPTED, *(list(column) for column in zip(*given, strict=True)))
+
+
+async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) -> None:
+    """Dead-letter rows with the reason a person will read."""
+    await conn.execute(queries.MARK_DEAD, tenant_id, ids, reason)
+
+
+async def forget_old(conn: Conn) -> None:
+    """Delete keys and finished rows after three days."""
+    await conn.execute(queries.DELETE_OLD_KEYS)
+    await conn.execute(queries.DELETE_OLD_ROWS)
+
+
+mark_running = queries.mark_running
+mark_done = queries.mark_done
+give_back = queries.give_back

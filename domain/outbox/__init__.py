@@ -1,0 +1,12 @@
+"""What must be sent to Telegram, and what became of it. Owns the table `outbox`.
+
+Filled in the transaction that commits an answer; drained by the owner of the bot's slot.
+States: ready -> sending (committed before the socket write) -> sent | failed | uncertain.
+
+model.py    OutboxRow, Draft (a row to be)      rules.py    the verdict on an outcome
+queries.py  the SQL                             service.py  the steps of a row's life
+"""
+
+from domain.outbox.model import OutboxDraft, OutboxRow
+
+__all__ = ["OutboxDraft", "OutboxRow"]

@@ -1,0 +1,150 @@
+"""SQL of the outbox. The owner's statements run inside a transaction that has fenced the slots."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.kit.db import Conn, Row
+from domain.outbox.model import OutboxDraft, OutboxRow
+
+_COLUMNS = """tenant_id, id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
+    state, attempts, resends, epoch, not_before"""
+
+# Adds sends with the messages they carry.
+INSERT_MANY = f"""
+INSERT INTO outbox (tenant_id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority)
+SELECT t.* FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::smallint[],
+    $8::smallint[], $9::text[], $10::jsonb[], $11::smallint[]) AS t
+RETURNING {_COLUMNS}
+"""
+
+# What waits to be sent in the owned slots, oldest first.
+FETCH_READY = f"""
+SELECT {_COLUMNS} FROM outbox WHERE slot = ANY($1::smallint[]) AND state = 'ready' AND id > $2 ORDER BY id LIMIT $3
+"""
+
+# What was being sent under an epoch that is over: its outcome is unknown.
+FETCH_ORPHANS = f"""
+SELECT {_COLUMNS} FROM outbox WHERE slot = ANY($1::smallint[]) AND state = 'sending' ORDER BY id
+"""
+
+# Committed before the socket write: whoever finds it afterwards knows that it may have been sent.
+MARK_SENDING = """
+UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1, epoch = t.epoch, sending_at = now()
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)
+WHERE o.tenant_id = t.tenant_id AND o.id = t.id AND o.state = 'ready'
+RETURNING o.id, o.attempts
+"""
+
+# The outcome of a send. Only the epoch that marked it may say so; an orphan is judged by the new owner's.
+MARK_OUTCOME = """
+UPDATE outbox o SET state = t.state, telegram_message_id = t.telegram_message_id, error = t.error, resends = t.resends,
+    not_before = now() + make_interval(secs => t.delay),
+    finished_at = CASE WHEN t.state <> 'ready' THEN now() END
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::float8[])
+    AS t (tenant_id, id, state, telegram_message_id, error, resends, delay)
+WHERE o.tenant_id = t.tenant_id AND o.id = t.id AND o.state = 'sending'
+RETURNING o.id
+"""
+
+# The parts behind a part that failed are not sent either.
+FAIL_REST = """
+UPDATE outbox SET state = 'failed', error = $3, finished_at = now()
+WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state = 'ready'
+RETURNING id
+"""
+
+# The chat has a new id (a group became a supergroup): what waits goes there.
+MOVE_CHAT = """
+UPDATE outbox SET chat_id = $4, payload = jsonb_set(payload, '{chat_id}', to_jsonb($4::bigint))
+WHERE tenant_id = $1 AND bot_id = $2 AND chat_id = $3 AND state IN ('ready', 'sending')
+"""
+
+# A send that may be repeated is changed first (without entities, or to another chat).
+CHANGE_PAYLOAD = "UPDATE outbox SET payload = $3 WHERE tenant_id = $1 AND id = $2"
+
+# The sends of the last minute: a new owner rebuilds its limits from them.
+FETCH_RECENT = """
+SELECT bot_id, chat_id, extract(epoch FROM clock_timestamp() - sending_at)::float8 AS age
+FROM outbox WHERE slot = ANY($1::smallint[]) AND state IN ('sending', 'sent', 'uncertain')
+    AND sending_at > now() - interval '60 seconds'
+"""
+
+# Whether any send of a message is still open or went wrong: the message's delivery is the worst of its parts.
+DELIVERY_OF = """
+SELECT message_id, bool_and(state = 'sent') AS sent, bool_or(state = 'failed') AS failed,
+    bool_or(state = 'uncertain') AS uncertain, bool_or(state IN ('ready', 'sending')) AS open,
+    max(resends) AS resends, max(error) AS error
+FROM outbox WHERE tenant_id = ANY($1::uuid[]) AND message_id = ANY($2::uuid[]) GROUP BY message_id
+"""
+
+
+class OutcomeRow(NamedTuple):
+    """One judged send; `delay` (seconds) matters for state ready."""
+
+    tenant_id: UUID
+    id: int
+    state: str
+    telegram_message_id: int | None
+    error: str | None
+    resends: int
+    delay: float
+
+
+async def insert_many(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxRow]:
+    """Insert sends; returns them as rows."""
+    rows = await conn.fetch(
+        INSERT_MANY,
+        [d.tenant_id for d in drafts],
+        [d.slot for d in drafts],
+        [d.bot_id for d in drafts],
+        [d.dialog_id for d in drafts],
+        [d.message_id for d in drafts],
+        [d.chat_id for d in drafts],
+        [d.part for d in drafts],
+        [d.parts for d in drafts],
+        [d.method for d in drafts],
+        [d.payload for d in drafts],
+        [d.priority for d in drafts],
+    )
+    return [_row(row) for row in rows]
+
+
+async def fetch_ready(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[OutboxRow]:
+    """Rows waiting to be sent, id > after."""
+    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, after, limit)]
+
+
+async def fetch_orphans(conn: Conn, *, slots: Sequence[int]) -> list[OutboxRow]:
+    """Rows somebody was sending when they lost the slot."""
+    return [_row(row) for row in await conn.fetch(FETCH_ORPHANS, slots)]
+
+
+async def mark_sending(conn: Conn, rows: Iterable[tuple[UUID, int, int]]) -> dict[int, int]:
+    """(tenant, id, epoch) rows are about to be written to the socket; returns id -> attempts, this one counted."""
+    given = list(rows)
+    found = await conn.fetch(MARK_SENDING, *(list(column) for column in zip(*given, strict=True)))
+    return {row["id"]: row["attempts"] for row in found}
+
+
+async def mark_outcomes(conn: Conn, outcomes: Sequence[OutcomeRow]) -> set[int]:
+    """Write verdicts; returns the ids that really changed."""
+    columns = [list(column) for column in zip(*outcomes, strict=True)]
+    return {row["id"] for row in await conn.fetch(MARK_OUTCOME, *columns)}
+
+
+class RecentSend(NamedTuple):
+    """A send of the last minute, `age` seconds ago."""
+
+    bot_id: int
+    chat_id: int
+    age: float
+
+
+async def fetch_recent(conn: Conn, *, slots: Sequence[int]) -> list[RecentSend]:
+    """Sends of the last 60 s."""
+    return [RecentSend(row["bot_id"], row["chat_id"], row["age"]) for row in await conn.fetch(FETCH_RECENT, slots)]
+
+
+def _row(row: Row) -> OutboxRow:
+    return OutboxRow(**{name: row[name] for name in OutboxRow.__slots__})

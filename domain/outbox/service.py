@@ -1,0 +1,65 @@
+"""The steps of a send's life. Every function runs in the owner's fenced transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.kit.db import Conn
+from domain.outbox import queries
+from domain.outbox.model import OutboxDraft, OutboxRow
+from domain.outbox.queries import OutcomeRow, RecentSend
+
+__all__ = [
+    "OutcomeRow",
+    "RecentSend",
+    "change_payload",
+    "delivery_of",
+    "enqueue",
+    "fail_rest",
+    "fetch_orphans",
+    "fetch_ready",
+    "fetch_recent",
+    "mark_outcomes",
+    "mark_sending",
+    "move_chat",
+]
+
+fetch_ready = queries.fetch_ready
+fetch_orphans = queries.fetch_orphans
+fetch_recent = queries.fetch_recent
+mark_sending = queries.mark_sending
+mark_outcomes = queries.mark_outcomes
+
+
+async def enqueue(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxRow]:
+    """Commit sends together with the messages they carry."""
+    return await queries.insert_many(conn, drafts) if drafts else []
+
+
+async def fail_rest(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], reason: str) -> set[int]:
+    """Give up the unsent parts of these messages; returns the rows' ids."""
+    return {row["id"] for row in await conn.fetch(queries.FAIL_REST, tenant_id, message_ids, reason)}
+
+
+async def move_chat(conn: Conn, *, tenant_id: UUID, bot_id: int, old: int, new: int) -> None:
+    """A group became a supergroup: what waits for the old id goes to the new one."""
+    await conn.execute(queries.MOVE_CHAT, tenant_id, bot_id, old, new)
+
+
+async def change_payload(conn: Conn, *, tenant_id: UUID, row_id: int, payload: dict[str, object]) -> None:
+    """Replace what will be sent."""
+    await conn.execute(queries.CHANGE_PAYLOAD, tenant_id, row_id, payload)
+
+
+async def delivery_of(conn: Conn, messages: Sequence[tuple[UUID, UUID]]) -> dict[UUID, tuple[str, str | None]]:
+    """The delivery of (tenant, message) pairs whose parts are all settled: message -> (state, detail)."""
+    rows = await conn.fetch(queries.DELIVERY_OF, [tenant for tenant, _ in messages], [m for _, m in messages])
+    result: dict[UUID, tuple[str, str | None]] = {}
+    for row in rows:
+        if row["failed"]:
+            result[row["message_id"]] = ("failed", row["error"])
+        elif row["uncertain"]:
+            result[row["message_id"]] = ("uncertain", "Telegram did not say whether it arrived.")
+        elif row["sent"]:
+            twice = "It may have arrived twice." if row["resends"] else None
+            result[row["message_id"]] = ("sent", twice)
+    return result
