@@ -1,0 +1,11 @@
+"""Workspaces and their members. Owns the tables `tenants` and `memberships`.
+
+Called by the gateway's auth routes.
+
+model.py    Tenant, Membership        rules.py    names
+queries.py  the SQL                   service.py  register, memberships of a person
+"""
+
+from domain.tenants.model import Membership, Registration, Role, Tenant
+
+__all__ = ["Membership", "Registration", "Role", "Tenant"]
