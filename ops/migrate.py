@@ -21,6 +21,7 @@ from alembic.util.exc import CommandError
 from psycopg import sql
 
 from domain.kit.settings import Settings
+from ops.probes import unusable_postgres
 from ops.refusal import NEWER_DATABASE, SERVICE_DOWN, Refusal
 
 ADVISORY_LOCK = 7_305_170_218  # any number that nobody else in this database uses
@@ -66,7 +67,7 @@ def _one_at_a_time(dsn: str) -> Iterator[psycopg.Connection]:
     try:
         conn = psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="replyx migrate")
     except psycopg.OperationalError as error:
-        raise unreachable(error) from error
+        raise unusable_postgres(error) from error
     with conn:
         conn.execute("SET lock_timeout = '120s'")
         try:
@@ -74,15 +75,6 @@ def _one_at_a_time(dsn: str) -> Iterator[psycopg.Connection]:
         except psycopg.errors.LockNotAvailable as error:
             raise Refusal("Another `replyx migrate` has been running for two minutes: wait for it to end.") from error
         yield conn
-
-
-def unreachable(error: Exception) -> Refusal:
-    """The refusal for a Postgres that cannot be reached or does not let us in."""
-    reason = " ".join(str(error).split())
-    return Refusal(
-        f"Postgres cannot be used: {reason}. Check DATABASE_URL, and that the server runs and lets this user in.",
-        code=SERVICE_DOWN,
-    )
 
 
 def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
@@ -138,12 +130,28 @@ def _upgrade(dsn: str, config: Config, say: Callable[[str], None]) -> Migration:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             after = _revision(connection)
+            _record_compatibility(connection, ScriptDirectory.from_config(config), after)
     except (CommandError, sqlalchemy.exc.DBAPIError) as error:
         raise Refusal(f"The migration stopped and changed nothing of the failed step: {_first_line(error)}") from error
     finally:
         engine.dispose()
     say(f"the schema is at {after}" if before == after else f"the schema went from {before or 'nothing'} to {after}")
     return Migration(before, after)
+
+
+def _record_compatibility(connection: sqlalchemy.Connection, scripts: ScriptDirectory, revision: str | None) -> None:
+    """Write which code may still run on this schema: the newest revision names it."""
+    if revision is None:
+        return
+    oldest: str = scripts.get_revision(revision).module.min_compatible
+    connection.execute(
+        sqlalchemy.text(
+            "INSERT INTO schema_compat (min_compatible) VALUES (:oldest) "
+            "ON CONFLICT (only_row) DO UPDATE SET min_compatible = excluded.min_compatible"
+        ),
+        {"oldest": oldest},
+    )
+    connection.commit()
 
 
 def _revision(connection: sqlalchemy.Connection) -> str | None:

@@ -10,7 +10,7 @@ ports      free ports that are remembered between runs
 """
 
 from ops.embedded.account import Account, current_account
-from ops.embedded.ports import free_port, remembered_ports
+from ops.embedded.ports import free_port, is_free, known_ports, remembered_ports
 from ops.embedded.postgres import EmbeddedPostgres, postgres_binary
 from ops.embedded.valkey import EmbeddedValkey
 
@@ -20,6 +20,8 @@ __all__ = [
     "EmbeddedValkey",
     "current_account",
     "free_port",
+    "is_free",
+    "known_ports",
     "postgres_binary",
     "remembered_ports",
 ]

@@ -25,18 +25,23 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
-def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """The ports of `names`, from `file` where they are still free, else new ones; `file` is written again."""
-    known = _read(file)
-    ports = {name: known[name] if name in known and is_free(known[name]) else free_port() for name in names}
-    while len(set(ports.values())) < len(ports):
-        ports = {name: free_port() for name in names}
+def remembered_ports(file: Path, wishes: dict[str, int]) -> dict[str, int]:
+    """A free port for each name: the one in `file`, else the wished one (0: none), else any; `file` is rewritten."""
+    known = known_ports(file)
+    ports: dict[str, int] = {}
+    for name, wish in wishes.items():
+        candidates = [known.get(name, 0), wish]
+        taken = set(ports.values())
+        ports[name] = next((port for port in candidates if port and port not in taken and is_free(port)), 0)
+        while not ports[name] or ports[name] in taken:
+            ports[name] = free_port()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({**known, **ports}, indent=1))
     return ports
 
 
-def _read(file: Path) -> dict[str, int]:
+def known_ports(file: Path) -> dict[str, int]:
+    """The ports that `file` remembers, whether or not anything listens there."""
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError):

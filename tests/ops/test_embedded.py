@@ -1,5 +1,6 @@
 """The embedded Postgres and Valkey: they start, forget nothing, and come back after the hardest kill."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,7 +95,12 @@ def test_valkey_keeps_its_keys_over_kill_9(folder: Path) -> None:
 
 def test_ports_are_remembered_while_they_are_free(folder: Path) -> None:
     file = folder / "ports.json"
-    first = remembered_ports(file, ("postgres", "valkey"))
-    assert remembered_ports(file, ("postgres", "valkey", "more")).items() >= first.items()
-    assert len(set(first.values())) == len(first)
-    assert is_free(first["postgres"])
+    first = remembered_ports(file, {"postgres": 0, "valkey": 0})
+    again = remembered_ports(file, {"valkey": 0, "postgres": first["valkey"], "shop": first["valkey"]})
+    assert again.items() >= first.items()
+    assert len(set(again.values())) == 3
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first["postgres"]))
+        taken.listen()
+        assert not is_free(first["postgres"])
+        assert remembered_ports(file, {"postgres": 0})["postgres"] != first["postgres"]

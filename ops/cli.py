@@ -1,0 +1,124 @@
+"""The `replyx` command. Every failure is one clear line on stderr and an exit code (`ops.refusal`)."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from domain.kit.errors import ReplyxError
+from domain.kit.settings import SettingsError
+from ops.refusal import BAD_SETTINGS, FAILED, Refusal
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, run, and turn failures into exit codes."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except Refusal as refusal:
+        return _fail(refusal.code, *refusal.lines)
+    except SettingsError as error:
+        return _fail(BAD_SETTINGS, *error.problems)
+    except ReplyxError as error:
+        return _fail(FAILED, error.detail)
+    except KeyboardInterrupt:
+        return _fail(130, "Interrupted.")
+    return 0
+
+
+def _fail(code: int, *lines: str) -> int:
+    for line in lines:
+        print(f"replyx: {line}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="replyx",
+        description="Self-hosted AI customer support. Settings come from the environment: see docs/settings.md.",
+        epilog="Exit codes: 1 failed, 2 wrong settings or arguments, 3 the database is newer than this release, "
+        "4 a port or folder is in use, 5 Postgres or Redis cannot be used.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_up(commands.add_parser("up", help="run everything on this host, in the foreground"))
+    commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=_migrate)
+    commands.add_parser("seed", help="make the demo tenant, once").set_defaults(run=_seed)
+    commands.add_parser("shards", help="print which shard owns which slots").set_defaults(run=_shards)
+    commands.add_parser("doctor", help="check settings, services and disk, a line each").set_defaults(run=_doctor)
+    backup = commands.add_parser("backup", help="write the database to a file (pg_dump's custom format)")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(run=_backup)
+    restore = commands.add_parser("restore", help="replace the database by a backup; stop the gateway and shards first")
+    restore.add_argument("file", type=Path)
+    restore.set_defaults(run=_restore)
+    return parser
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--demo", action="store_true", help="seed a demo shop and run the Telegram simulator")
+    parser.add_argument(
+        "--no-embedded", action="store_true", help="never run Postgres or Valkey here: DATABASE_URL, REDIS_URL are set"
+    )
+    parser.add_argument("--port", type=int, help="the HTTP port (default: PORT, else 8080)")
+    parser.set_defaults(run=_up)
+
+
+# The commands are imported when they run: `replyx --help` needs no database driver.
+# ruff: noqa: PLC0415
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    from ops.up import up
+
+    up(demo=arguments.demo, embedded=not arguments.no_embedded, port=arguments.port)
+
+
+def _migrate(arguments: argparse.Namespace) -> None:
+    from ops.environment import read_settings, running_host
+    from ops.migrate import migrate
+    from ops.progress import say
+
+    migrate(running_host(read_settings()).settings, say=say)
+
+
+def _seed(arguments: argparse.Namespace) -> None:
+    from ops.environment import read_settings, running_host
+    from ops.progress import say
+    from ops.seed import seed
+
+    seeded = seed(running_host(read_settings()).settings)
+    say(f"login: {seeded.email} / {seeded.password}, site key: {seeded.site_key}")
+
+
+def _shards(arguments: argparse.Namespace) -> None:
+    from ops.environment import read_settings, running_host
+    from ops.slots import print_shards
+
+    print_shards(running_host(read_settings()).settings)
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from ops.doctor import doctor
+    from ops.environment import read_settings, running_host
+
+    doctor(running_host(read_settings()))
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    _archive("backup", arguments.file)
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    _archive("restore", arguments.file)
+
+
+def _archive(name: str, file: Path) -> None:
+    from ops import archive
+    from ops.environment import read_settings, running_host
+
+    command: Callable[..., None] = getattr(archive, name)
+    command(running_host(read_settings()).settings, file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""supervisord as a child process, and its XML-RPC over the Unix socket."""
+
+import os
+import subprocess
+import time
+import xmlrpc.client
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from ops.programs import BIN
+from ops.refusal import FAILED, Refusal
+
+_UP = "RUNNING"
+_ON_THE_WAY = {"STARTING", "BACKOFF", "STOPPED", "EXITED"}
+
+
+class Supervisord:
+    """The supervisord of one data folder."""
+
+    def __init__(self, data_dir: Path, config: Path) -> None:
+        self.data_dir = data_dir
+        self.config = config
+        server = f"unix://{data_dir / 'supervisor.sock'}"
+        transport = SupervisorTransport(None, None, server)  # type: ignore[no-untyped-call]  # it has no types
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self._rpc.getState()["statename"] == _UP)
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def start(self, overrides: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start it with our environment and `overrides`, and wait until it answers. Raises Refusal."""
+        logs = self.data_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: TID251  # extended for the programs
+        with (logs / "supervisord.out").open("wb") as out:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", str(BIN / "supervisord"), "-n", "-c", str(self.config), *_as_user()],
+                env={**os.environ, **overrides, "PATH": path},  # noqa: TID251  # passed on to the children
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to handle: it stops the programs in order
+            )
+        deadline = time.monotonic() + 15
+        while not self.is_up():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise Refusal(f"supervisord did not start: {self._tail(logs / 'supervisord.out')}", code=FAILED)
+            time.sleep(0.02)
+        return process
+
+    def load(self, names: list[str]) -> None:
+        """Read the include folder again and add these programs, if they are new."""
+        self._rpc.reloadConfig()
+        for name in names:
+            try:
+                self._rpc.addProcessGroup(name)
+            except xmlrpc.client.Fault as fault:
+                if "ALREADY_ADDED" not in fault.faultString:
+                    raise
+
+    def start_programs(self, names: list[str]) -> None:
+        """Start every process of these groups, without waiting for them."""
+        for name in names:
+            self._rpc.startProcessGroup(name, False)
+
+    def wait_running(self, groups: list[str], seconds: float = 30) -> None:
+        """Wait until every process of the groups runs. Raises Refusal with the last line of a log."""
+        deadline = time.monotonic() + seconds
+        while True:
+            late = [
+                info for info in self._rpc.getAllProcessInfo() if info["group"] in groups and info["statename"] != _UP
+            ]
+            if not late:
+                return
+            failed = [info for info in late if info["statename"] not in _ON_THE_WAY]
+            if failed or time.monotonic() > deadline:
+                raise self.refusal((failed or late)[0]["name"])
+            time.sleep(0.05)
+
+    def refusal(self, program: str) -> Refusal:
+        """Why `program` does not run, from its log."""
+        log = self.data_dir / "logs" / f"{program}.log"
+        return Refusal(f"{program} does not start: {self._tail(log)} (all of it: {log})", code=FAILED)
+
+    @staticmethod
+    def _tail(log: Path) -> str:
+        try:
+            lines = deque(log.read_text(errors="replace").splitlines(), maxlen=1)
+        except OSError:
+            return "it wrote no log"
+        return lines[0].strip() if lines else "its log is empty"
+
+
+def _as_user() -> list[str]:
+    """As root, say that this is meant: supervisord warns otherwise."""
+    return ["-u", "root"] if os.geteuid() == 0 else []

