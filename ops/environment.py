@@ -50,8 +50,6 @@ def read_settings(port: int | None = None) -> Settings:
 
 def host_to_start(settings: Settings, *, embedded: bool, demo: bool) -> Host:
     """Decide what `replyx up` runs; picks ports and checks that ours is free. Raises Refusal."""
-    data_dir = settings.replyx_data_dir
-    _check_data_dir(data_dir)
     if not embedded:
         _need_addresses(settings)
     if not is_free(settings.port, "0.0.0.0"):  # noqa: S104  # the address that supervisord will listen on
@@ -59,7 +57,7 @@ def host_to_start(settings: Settings, *, embedded: bool, demo: bool) -> Host:
             f"Port {settings.port} is in use by another program: stop it, or choose another with PORT or --port.",
             code=PORT_IN_USE,
         )
-    ports = remembered_ports(data_dir / "ports.json", _wishes(settings, embedded=embedded, demo=demo))
+    ports = remembered_ports(settings.replyx_data_dir / "ports.json", _wishes(settings, embedded=embedded, demo=demo))
     account = current_account() if ports.keys() & {"postgres", "valkey"} else None
     return _complete(settings, ports, account)
 
@@ -67,10 +65,15 @@ def host_to_start(settings: Settings, *, embedded: bool, demo: bool) -> Host:
 def running_host(settings: Settings) -> Host:
     """The host as `replyx up` left or runs it, for the other commands: addresses, without starting anything."""
     data_dir = settings.replyx_data_dir
-    ports = known_ports(data_dir / "ports.json")
-    if settings.database_url or not (data_dir / "postgres" / "data").exists():
+    # A service runs here if the last `replyx up` made it a program; the file of ports remembers older ones too.
+    ports = {
+        name: port
+        for name, port in known_ports(data_dir / "ports.json").items()
+        if (data_dir / "supervisor" / f"{name}.conf").exists()
+    }
+    if settings.database_url:
         ports.pop("postgres", None)
-    if settings.redis_url or not (data_dir / "valkey" / "valkey.conf").exists():
+    if settings.redis_url:
         ports.pop("valkey", None)
     account = current_account() if ports.keys() & {"postgres", "valkey"} else None
     return _complete(settings, ports, account)
@@ -126,7 +129,9 @@ def _need_addresses(settings: Settings) -> None:
         )
 
 
-def _check_data_dir(data_dir: Path) -> None:
+def make_data_dir(settings: Settings) -> Path:
+    """Make the data folder when it is missing. Raises Refusal when we cannot work in it."""
+    data_dir = settings.replyx_data_dir
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         (data_dir / ".writable").touch()
@@ -142,3 +147,4 @@ def _check_data_dir(data_dir: Path) -> None:
             f"({len(socket_path.encode())} bytes, at most {_SOCKET_PATH_LIMIT}): choose a shorter folder.",
             code=BAD_SETTINGS,
         )
+    return data_dir

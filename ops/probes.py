@@ -28,11 +28,17 @@ def probe_postgres(dsn: str, variable: str = "DATABASE_URL") -> None:
 
 def unusable_postgres(error: Exception, variable: str = "DATABASE_URL") -> Refusal:
     """The refusal for a Postgres that cannot be reached or does not let us in."""
-    reason = redact(" ".join(str(error).split()))
     return Refusal(
-        f"Postgres cannot be used: {reason}. Check {variable}, and that the server runs and lets this user in.",
+        f"Postgres cannot be used: {_reason(error)}. Check {variable}, and that the server runs and lets this user in.",
         code=SERVICE_DOWN,
     )
+
+
+def _reason(error: Exception) -> str:
+    """The line of libpq's message that says it: the last address that was tried, without the question after it."""
+    lines = [line.strip(" -\t") for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "failed:" in line or "FATAL:" in line]
+    return redact((telling or lines or [repr(error)])[-1].removeprefix("connection failed: ").rstrip("."))
 
 
 def probe_redis(dsn: str) -> None:

@@ -116,10 +116,12 @@ def setting_overrides() -> dict[str, Any]:
 @pytest.fixture
 def settings(database_url: str, redis_url: str, tmp_path: Path, setting_overrides: dict[str, Any]) -> Settings:
     """Settings of this test: its own database and Valkey, its own data folder, and nobody outside."""
+    data_dir = tmp_path / "var"
+    data_dir.mkdir()
     fields: dict[str, Any] = {
         "database_url": database_url,
         "redis_url": redis_url,
-        "replyx_data_dir": tmp_path / "var",
+        "replyx_data_dir": data_dir,
         "telegram_api_url": "http://127.0.0.1:9",  # the discard port: nobody answers
         **setting_overrides,
     }

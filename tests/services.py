@@ -19,7 +19,8 @@ from domain.kit.settings import load_settings
 from ops.embedded import EmbeddedPostgres, EmbeddedValkey, current_account, free_port
 from ops.migrate import migrate
 
-TEMPLATE = "replyx_template"
+TEMPLATE = "replyx_template"  # migrated
+EMPTY = "replyx_empty"  # with the extension, and nothing else
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class Services:
     valkey: EmbeddedValkey
 
     def migrate_template(self) -> None:
-        """Make the template database and migrate it; once a session."""
-        self.create_database(TEMPLATE, template="template0")
-        with psycopg.connect(self.postgres.superuser_dsn(TEMPLATE), autocommit=True) as conn:
+        """Make the template databases and migrate one; once a session."""
+        self.create_database(EMPTY, template="template0")
+        with psycopg.connect(self.postgres.superuser_dsn(EMPTY), autocommit=True) as conn:
             conn.execute("CREATE EXTENSION vector")
+        self.create_database(TEMPLATE, template=EMPTY)
         migrate(load_settings(database_url=self.postgres.dsn(TEMPLATE)))
 
     def create_database(self, name: str, *, template: str = TEMPLATE) -> str:

@@ -121,6 +121,7 @@ class EmbeddedPostgres:
         """The role's random password, made on first use."""
         file = self.folder / f"{role}.password"
         if not file.exists():
+            self.account.make_folder(self.folder)
             fresh = file.with_suffix(".new")
             fresh.write_text(secrets.token_urlsafe(24))
             self.account.own(fresh)

@@ -92,6 +92,7 @@ class EmbeddedValkey:
     def _password(self) -> str:
         file = self.folder / "password"
         if not file.exists():
+            self.account.make_folder(self.folder)
             fresh = file.with_suffix(".new")
             fresh.write_text(secrets.token_urlsafe(24))
             self.account.own(fresh)

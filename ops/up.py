@@ -1,0 +1,140 @@
+"""`replyx up`: everything on this host, in the foreground, each step on a line of its own.
+
+Order: settings, port, supervisord with Postgres, Valkey and embeddings, migration, seed, gateways and shards. Ctrl-C
+stops in the opposite order (supervisord goes by priority: shop, shard-supervisor, gateways, shards, ..., databases).
+"""
+
+import shutil
+
+import psycopg
+
+from domain.kit.sealing import create_key_file
+from ops.control import Supervisord
+from ops.environment import Host, host_to_start, make_data_dir, read_settings
+from ops.foreground import stoppable, wait_for_end
+from ops.migrate import migrate
+from ops.probes import probe_http, probe_postgres, probe_redis, wait_until
+from ops.programs import demo_programs, forget_programs, main_config, service_programs, write_programs
+from ops.progress import say, step
+from ops.refusal import PORT_IN_USE, Refusal
+from ops.seed import Seeded, seed
+
+SLOTS_WITHOUT_OWNER = """
+SELECT count(*) FROM slot_owners AS slot
+LEFT JOIN shard_members AS member ON member.id = slot.member_id AND member.expires_at > clock_timestamp()
+WHERE member.id IS NULL
+"""
+
+
+def up(*, demo: bool, embedded: bool, port: int | None) -> None:
+    """Run until Ctrl-C or `supervisorctl shutdown`. Raises Refusal."""
+    settings = read_settings(port)
+    data_dir = make_data_dir(settings)
+    config = main_config(data_dir)
+    supervisord = Supervisord(data_dir, config)
+    if supervisord.is_up():
+        raise Refusal(
+            f"ReplyX already runs from {data_dir}: see `supervisorctl -c {config} status`, stop it with `make stop`.",
+            code=PORT_IN_USE,
+        )
+    host = host_to_start(settings, embedded=embedded, demo=demo)
+    say(f"ReplyX starts from {data_dir}")
+    if host.postgres is None:
+        probe_postgres(host.settings.owner_dsn)
+    if host.valkey is None:
+        probe_redis(host.settings.redis_dsn)
+    services = _prepare(host)
+    with stoppable(supervisord.start(host.overrides)) as process:
+        _start_services(host, supervisord, services)
+        with step("migrating the database"):
+            migrate(host.settings)
+        seeded = _start_demo(host, supervisord) if demo else None
+        _start_product(host, supervisord, services)
+        _print_addresses(host, supervisord, seeded)
+        wait_for_end(process)
+    say("ReplyX has stopped; nothing is lost.")
+
+
+def _prepare(host: Host) -> list[str]:
+    """Everything that must be on disk before supervisord starts; returns the names of the service programs."""
+    forget_programs(host)
+    if host.postgres:
+        with step("preparing the embedded Postgres"):
+            host.postgres.prepare()
+    if host.valkey:
+        host.valkey.prepare()
+    if host.settings.secret_key_file is None:
+        create_key_file(host.settings.key_file)
+    return write_programs(host, service_programs(host))
+
+
+def _start_services(host: Host, supervisord: Supervisord, services: list[str]) -> None:
+    with step(f"starting {', '.join(services)}" if services else "looking at your Postgres and Redis"):
+        supervisord.wait_running([name for name in services if not name.startswith("embeddings")])
+        if host.postgres:
+            host.postgres.wait_ready()
+            host.postgres.bootstrap()
+        if host.valkey:
+            host.valkey.wait_ready()
+        for name in services:
+            if name.startswith("embeddings"):
+                _wait_answers(supervisord, name, f"http://127.0.0.1:{host.port(name)}/health")
+
+
+def _start_demo(host: Host, supervisord: Supervisord) -> Seeded:
+    """Seed on the first run, then the simulators: the bots of the demo talk to them from their first second."""
+    with step("making the demo tenant"):
+        seeded = seed(host.settings)
+    names = write_programs(host, demo_programs(host, site_key=seeded.site_key))
+    with step(f"starting {', '.join(names)}"):
+        supervisord.load(names)
+        supervisord.start_programs(names)
+        supervisord.wait_running(names)
+    return seeded
+
+
+def _start_product(host: Host, supervisord: Supervisord, services: list[str]) -> None:
+    programs = ["gateway", "shard-supervisor"]
+    many = f"{host.settings.replyx_gateways} gateway(s) and {host.settings.replyx_shards} shard(s)"
+    with step(f"starting {many}"):
+        supervisord.start_programs(programs)
+        supervisord.wait_running([*programs, *services])
+        _wait_answers(supervisord, "gateway-00", f"http://127.0.0.1:{host.settings.port}/health")
+        with psycopg.connect(host.settings.owner_dsn, autocommit=True) as conn:
+            wait_until(
+                lambda: conn.execute(SLOTS_WITHOUT_OWNER).fetchone() == (0,),
+                f"The shards did not take all slots: look into {host.data_dir / 'logs' / 'shard-00.log'}",
+                seconds=45,
+            )
+
+
+def _wait_answers(supervisord: Supervisord, program: str, url: str) -> None:
+    def answers() -> bool:
+        try:
+            return probe_http(url) < 500
+        except Refusal:
+            return False
+
+    try:
+        wait_until(answers, f"{url} does not answer", seconds=45)
+    except Refusal as error:
+        raise supervisord.refusal(program) from error
+
+
+def _print_addresses(host: Host, supervisord: Supervisord, seeded: Seeded | None) -> None:
+    base = host.settings.base_url
+    lines = {"API and its documentation": f"{base}/api/docs"}
+    if seeded:
+        lines["Login of the demo"] = f"{seeded.email} / {seeded.password}"
+        lines["Chat page"] = f"{base}/chat/{seeded.site_key}"
+    if shop := host.port("demo-shop"):
+        lines["Demo shop with the widget"] = f"http://localhost:{shop}/"
+    if telegram := host.port("sim-telegram"):
+        lines["Telegram simulator"] = f"http://localhost:{telegram}/"
+    ctl = shutil.which("supervisorctl") or ".venv/bin/supervisorctl"
+    lines["Processes"] = f"{ctl} -c {supervisord.config} status"
+    lines["Logs"] = str(host.data_dir / "logs")
+    say("\nReplyX is running. Ctrl-C stops it.\n")
+    for title, value in lines.items():
+        say(f"  {title:<27} {value}")
+    say()
