@@ -1,0 +1,12 @@
+"""Telegram bots of the tenants. Owns the tables `bots` and `directory.bots`.
+
+The gateway creates and changes them and looks webhooks up; the owner of a bot's slot receives, sends and repairs.
+
+model.py      Bot                                updates.py    an Update's bytes -> what it means to us (pure)
+queries.py    the SQL                            rendering.py  an answer -> Bot API sends (pure)
+service.py    use cases
+"""
+
+from domain.bots.model import Bot, BotSecrets
+
+__all__ = ["Bot", "BotSecrets"]

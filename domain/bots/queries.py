@@ -1,0 +1,54 @@
+"""SQL of the bots."""
+
+from domain.bots.model import Bot
+from domain.kit.db import Row
+
+_COLUMNS = """tenant_id, id, assistant_id, username, name, slot, token_sealed, mode, state, rate, last_error,
+    last_update_at, created_at"""
+
+# A bot belongs to one tenant on the whole deployment; the directory's primary key refuses a second.
+INSERT_DIRECTORY = "INSERT INTO directory.bots (bot_id, tenant_id, path_hash, state) VALUES ($1, $2, $3, 'active')"
+
+# Adds a bot to a tenant.
+INSERT = f"""
+INSERT INTO bots (tenant_id, id, assistant_id, username, name, slot, token_sealed, mode)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}
+"""
+
+# A page of a tenant's bots, by id.
+LIST = f"SELECT {_COLUMNS} FROM bots WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+
+# One bot.
+GET = f"SELECT {_COLUMNS} FROM bots WHERE tenant_id = $1 AND id = $2"
+
+# Changes what is given and keeps the rest.
+UPDATE = f"""
+UPDATE bots SET assistant_id = coalesce($3, assistant_id), mode = coalesce($4, mode), state = coalesce($5, state),
+    rate = coalesce($6, rate), token_sealed = coalesce($7, token_sealed), last_error = NULL, updated_at = now()
+WHERE tenant_id = $1 AND id = $2 RETURNING {_COLUMNS}
+"""
+
+# Keeps the directory's view of the state.
+UPDATE_DIRECTORY = "UPDATE directory.bots SET state = $2 WHERE bot_id = $1"
+
+# Removes a bot; its dialogs stay.
+DELETE = "DELETE FROM bots WHERE tenant_id = $1 AND id = $2 RETURNING slot"
+DELETE_DIRECTORY = "DELETE FROM directory.bots WHERE bot_id = $1"
+
+# From the path of a webhook to its bot.
+FIND_BY_PATH = "SELECT bot_id, tenant_id, state FROM directory.bots WHERE path_hash = $1"
+
+# The bots of slots, for their owner, who serves every tenant: `tenant_id` comes back with each.
+LIST_BY_SLOTS = f"SELECT {_COLUMNS} FROM bots WHERE slot = ANY($1::smallint[]) ORDER BY id"
+
+# One bot, for the owner of its slot; `tenant_id` comes back with it.
+GET_BY_ID = f"SELECT {_COLUMNS} FROM bots WHERE id = $1"
+
+# What the owner saw of the bot.
+NOTE_SEEN = "UPDATE bots SET last_update_at = now() WHERE tenant_id = $1 AND id = $2"
+NOTE_ERROR = "UPDATE bots SET last_error = $3, state = coalesce($4, state) WHERE tenant_id = $1 AND id = $2"
+
+
+def bot(row: Row) -> Bot:
+    """A row as a Bot."""
+    return Bot(**{name: row[name] for name in Bot.__slots__})

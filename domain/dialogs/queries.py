@@ -1,0 +1,155 @@
+"""SQL of dialogs, contacts, messages and events."""
+
+from typing import Any
+
+from domain.dialogs.model import Dialog, LockedDialog
+from domain.kit.db import Row
+
+_DIALOG = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.name AS contact_name,
+    c.language AS contact_language, d.assistant_id, d.mode, d.status, d.last_seq, d.last_text, d.last_message_at,
+    d.created_at"""
+
+_LOCKED = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.language AS contact_language,
+    d.assistant_id, d.mode, d.status, d.last_seq, d.last_text, d.blocked_at IS NOT NULL AS blocked"""
+
+# Locks dialogs by id, in key order.
+LOCK_BY_ID = f"""
+SELECT {_LOCKED} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+WHERE (d.tenant_id, d.id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d
+"""
+
+# Locks dialogs by where they are, in key order.
+LOCK_BY_ADDRESS = f"""
+SELECT {_LOCKED} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+WHERE (d.tenant_id, d.channel, d.source, d.address)
+    IN (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]))
+ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d
+"""
+
+# Adds the contacts of a batch, or refreshes their names.
+UPSERT_CONTACTS = """
+INSERT INTO contacts AS c (tenant_id, id, channel, source, external_id, name, username, language)
+SELECT DISTINCT ON (tenant_id, channel, source, external_id) *
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+    AS t (tenant_id, id, channel, source, external_id, name, username, language)
+ORDER BY tenant_id, channel, source, external_id
+ON CONFLICT (tenant_id, channel, source, external_id)
+    DO UPDATE SET name = excluded.name, username = excluded.username,
+        language = coalesce(excluded.language, c.language)
+RETURNING c.tenant_id, c.channel, c.source, c.external_id, c.id
+"""
+
+# Opens dialogs; one that another arrival opened meanwhile stays as it is.
+INSERT_DIALOGS = """
+INSERT INTO dialogs (tenant_id, id, channel, source, address, contact_id, assistant_id, slot)
+SELECT DISTINCT ON (tenant_id, channel, source, address) *
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::smallint[])
+    AS t (tenant_id, id, channel, source, address, contact_id, assistant_id, slot)
+ORDER BY tenant_id, channel, source, address
+ON CONFLICT DO NOTHING
+"""
+
+# Appends messages whose seq was taken under the dialogs' locks.
+INSERT_MESSAGES = """
+INSERT INTO messages (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified,
+    author, receipt)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+    $9::uuid[], $10::text[], $11::boolean[], $12::text[], $13::jsonb[])
+"""
+
+# Appends every other event.
+INSERT_EVENTS = """
+INSERT INTO dialog_events (tenant_id, dialog_id, seq, kind, payload)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::jsonb[])
+"""
+
+# Writes back what the transaction changed of its locked dialogs.
+SAVE_DIALOGS = """
+UPDATE dialogs d SET last_seq = t.last_seq, last_text = t.last_text, mode = t.mode, status = t.status,
+    last_message_at = now(), blocked_at = CASE WHEN t.blocked THEN coalesce(d.blocked_at, now()) END
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+    AS t (tenant_id, id, last_seq, last_text, mode, status, blocked)
+WHERE d.tenant_id = t.tenant_id AND d.id = t.id
+"""
+
+# The delivery of messages, beside the event that announces it; returns those that changed.
+SET_DELIVERY = """
+UPDATE messages m SET delivery = t.delivery
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS t (tenant_id, id, delivery)
+WHERE m.tenant_id = t.tenant_id AND m.id = t.id
+"""
+
+# The last messages of a dialog, newest first, for the model's context.
+RECENT_MESSAGES = """
+SELECT role, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4
+"""
+
+# The messages a turn answers.
+MESSAGES_BY_SEQ = """
+SELECT seq, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq = ANY($3::bigint[]) ORDER BY seq
+"""
+
+# A page of messages after a seq.
+LIST_MESSAGES = """
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at
+FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+"""
+
+# The newest messages, newest first.
+LATEST_MESSAGES = """
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at
+FROM messages WHERE tenant_id = $1 AND dialog_id = $2 ORDER BY seq DESC LIMIT $3
+"""
+
+# The other events after a seq.
+LIST_EVENTS = """
+SELECT seq, kind, payload FROM dialog_events WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+"""
+
+# One dialog.
+GET_DIALOG = f"""
+SELECT {_DIALOG} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+WHERE d.tenant_id = $1 AND d.id = $2
+"""
+
+# A page of dialogs, most recent first, before a cursor (time, id).
+LIST_DIALOGS = f"""
+SELECT {_DIALOG} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+WHERE d.tenant_id = $1 AND ($2::text IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.mode = $3)
+    AND ($4::text IS NULL OR c.name ILIKE '%' || $4 || '%' OR d.last_text ILIKE '%' || $4 || '%')
+    AND ($5::timestamptz IS NULL OR (d.last_message_at, d.id) < ($5, $6::uuid))
+ORDER BY d.last_message_at DESC, d.id DESC LIMIT $7
+"""
+
+# What a customer wrote that their assistant has not answered yet (a turn is on its way).
+HAS_OPEN_TURN = """
+SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = $1 AND dialog_id = $2 AND state IN ('accepted', 'running'))
+"""
+
+
+def message_json(row: Row) -> dict[str, Any]:
+    """A row of `messages` in the shape of the API and of SSE (the receipt is the operators')."""
+    return {
+        "seq": row["seq"],
+        "id": str(row["id"]),
+        "role": row["role"],
+        "text": row["text"],
+        "citations": row["citations"],
+        "client_id": row["client_id"],
+        "turn_id": str(row["turn_id"]) if row["turn_id"] else None,
+        "delivery": row["delivery"],
+        "verified": row["verified"],
+        "author": row["author"],
+        "created_at": row["created_at"].isoformat().replace("+00:00", "Z"),
+    }
+
+
+def dialog(row: Row) -> Dialog:
+    """A row as a Dialog."""
+    return Dialog(**{name: row[name] for name in Dialog.__slots__})
+
+
+def locked(row: Row) -> LockedDialog:
+    """A row as a LockedDialog."""
+    return LockedDialog(**{name: row[name] for name in LockedDialog.__slots__ if name != "touched"})
