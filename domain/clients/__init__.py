@@ -3,4 +3,5 @@
 telegram.py    the Bot API: one POST, an outcome that says whether it may have been delivered
 embeddings.py  any OpenAI-compatible embeddings endpoint
 llm.py         any OpenAI-compatible chat endpoint, streamed
+chat.py        what a model is asked, what comes back, how it fails (loads no client library)
 """
