@@ -6,6 +6,7 @@ and dialog_events share the sequence, and a client that was away reads what it m
 model.py      Dialog, MessageDraft, Opening, Event     log.py      DialogLog: lock, append, flush (the only writer)
 queries.py    the SQL                                  service.py  use cases of the gateway
 opening.py    find or open the dialogs of a batch of arrivals
+web.py        a visitor's message as bytes of the inbox
 """
 
 from domain.dialogs.log import DialogLog
