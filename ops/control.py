@@ -1,14 +1,14 @@
 """supervisord as a child process, and its XML-RPC over the Unix socket."""
 
+import http.client
 import os
+import socket
 import subprocess
 import time
 import xmlrpc.client
 from collections import deque
 from pathlib import Path
 from typing import Any
-
-from supervisor.xmlrpc import SupervisorTransport
 
 from ops.programs import BIN
 from ops.refusal import FAILED, Refusal
@@ -23,15 +23,12 @@ class Supervisord:
     def __init__(self, data_dir: Path, config: Path) -> None:
         self.data_dir = data_dir
         self.config = config
-        server = f"unix://{data_dir / 'supervisor.sock'}"
-        transport = SupervisorTransport(None, None, server)  # type: ignore[no-untyped-call]  # it has no types
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
     def is_up(self) -> bool:
         """Whether it answers."""
         try:
-            return bool(self._rpc.getState()["statename"] == _UP)
-        except (OSError, xmlrpc.client.Error):
+            return bool(self._call("getState")["statename"] == _UP)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
     def start(self, overrides: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -51,16 +48,17 @@ class Supervisord:
         while not self.is_up():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
+                process.wait()
                 raise Refusal(f"supervisord did not start: {self._tail(logs / 'supervisord.out')}", code=FAILED)
             time.sleep(0.02)
         return process
 
     def load(self, names: list[str]) -> None:
         """Read the include folder again and add these programs, if they are new."""
-        self._rpc.reloadConfig()
+        self._call("reloadConfig")
         for name in names:
             try:
-                self._rpc.addProcessGroup(name)
+                self._call("addProcessGroup", name)
             except xmlrpc.client.Fault as fault:
                 if "ALREADY_ADDED" not in fault.faultString:
                     raise
@@ -68,14 +66,14 @@ class Supervisord:
     def start_programs(self, names: list[str]) -> None:
         """Start every process of these groups, without waiting for them."""
         for name in names:
-            self._rpc.startProcessGroup(name, False)
+            self._call("startProcessGroup", name, False)
 
     def wait_running(self, groups: list[str], seconds: float = 30) -> None:
         """Wait until every process of the groups runs. Raises Refusal with the last line of a log."""
         deadline = time.monotonic() + seconds
         while True:
             late = [
-                info for info in self._rpc.getAllProcessInfo() if info["group"] in groups and info["statename"] != _UP
+                info for info in self._call("getAllProcessInfo") if info["group"] in groups and info["statename"] != _UP
             ]
             if not late:
                 return
@@ -84,10 +82,38 @@ class Supervisord:
                 raise self.refusal((failed or late)[0]["name"])
             time.sleep(0.05)
 
+    def stop_programs(self, keep: frozenset[str], seconds: float) -> None:
+        """Stop every program but `keep`, all at once; returns when they have stopped, or after `seconds`.
+
+        supervisord's own shutdown goes group by group, a second and more for each.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            infos = [info for info in self._call("getAllProcessInfo") if info["group"] not in keep]
+            for group in sorted({info["group"] for info in infos if info["pid"]}):
+                self._call("stopProcessGroup", group, False)
+            while time.monotonic() < deadline:
+                infos = [info for info in self._call("getAllProcessInfo") if info["group"] not in keep]
+                if not any(info["pid"] for info in infos):
+                    return
+                time.sleep(0.05)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return  # it is going down already, and stops what is left by itself
+
     def refusal(self, program: str) -> Refusal:
         """Why `program` does not run, from its log."""
         log = self.data_dir / "logs" / f"{program}.log"
         return Refusal(f"{program} does not start: {self._tail(log)} (all of it: {log})", code=FAILED)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """One call on a connection of its own. Raises OSError and xmlrpc.client.Fault."""
+        connection = _UnixConnection(str(self.data_dir / "supervisor.sock"))
+        try:
+            body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")
+            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+            return xmlrpc.client.loads(connection.getresponse().read())[0][0]
+        finally:
+            connection.close()
 
     @staticmethod
     def _tail(log: Path) -> str:
@@ -96,6 +122,20 @@ class Supervisord:
         except OSError:
             return "it wrote no log"
         return lines[0].strip() if lines else "its log is empty"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the path."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def _as_user() -> list[str]:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from ops.control import Supervisord
 from ops.progress import step
 from ops.refusal import FAILED, Refusal
 
-STOP_SECONDS = 120  # supervisord stops group by group, so stop times add up
+DRAIN_SECONDS = 30  # above every stopwaitsecs, after which supervisord kills
+STOP_SECONDS = 90  # for the databases, and whatever is left; supervisord goes group by group
+DATABASES = frozenset({"postgres", "valkey"})
 
 
 class StopRequested(Exception):  # not an error: somebody asked us to stop
@@ -17,8 +20,8 @@ class StopRequested(Exception):  # not an error: somebody asked us to stop
 
 
 @contextmanager
-def stoppable(supervisord: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the block; whatever ends it, supervisord and its programs are stopped in order. A stop request is no error.
+def stoppable(supervisord: Supervisord, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Run the block; whatever ends it, all programs are stopped, the databases last. A stop request is no error.
 
     A second Ctrl-C changes nothing: the stop is under way, and cutting it short would cost a drain.
     """
@@ -32,27 +35,28 @@ def stoppable(supervisord: "subprocess.Popen[bytes]") -> Iterator["subprocess.Po
         signal.signal(each, requested)
     try:
         with suppress(StopRequested):
-            yield supervisord
+            yield
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)
-        _stop(supervisord)
+        _stop(supervisord, process)
 
 
-def wait_for_end(supervisord: "subprocess.Popen[bytes]") -> None:
+def wait_for_end(process: "subprocess.Popen[bytes]") -> None:
     """Wait until supervisord ends (`supervisorctl shutdown`). Raises Refusal when it did not end by itself."""
-    code = supervisord.wait()
+    code = process.wait()
     if code != 0:
         raise Refusal(f"supervisord ended unexpectedly (exit code {code}): start again with `replyx up`.", code=FAILED)
 
 
-def _stop(supervisord: "subprocess.Popen[bytes]") -> None:
-    if supervisord.poll() is not None:
+def _stop(supervisord: Supervisord, process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
         return
     with step("stopping"):
-        supervisord.terminate()
+        supervisord.stop_programs(keep=DATABASES, seconds=DRAIN_SECONDS)
+        process.terminate()
         try:
-            supervisord.wait(STOP_SECONDS)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            supervisord.kill()
-            supervisord.wait()
+            process.kill()
+            process.wait()

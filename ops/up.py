@@ -44,7 +44,8 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
     if host.valkey is None:
         probe_redis(host.settings.redis_dsn)
     services = _prepare(host)
-    with stoppable(supervisord.start(host.overrides)) as process:
+    process = supervisord.start(host.overrides)
+    with stoppable(supervisord, process):
         _start_services(host, supervisord, services)
         with step("migrating the database"):
             migrate(host.settings)

@@ -55,7 +55,7 @@ class Watcher:
         """Look every second, or as soon as a shard dies; for ever."""
         while True:
             try:
-                await self._look()
+                await self.look()
                 self._complain("")
             except (SupervisordError, Unavailable) as error:
                 self._complain(str(error))
@@ -72,7 +72,11 @@ class Watcher:
         if self._database is not None:
             await self._database.close()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """One look: missing shards are added, dead members expired, stalled shards killed.
+
+        Raises SupervisordError or Unavailable; what could be done without the one that is away is done then.
+        """
         # supervisord before Postgres: shards are started and restarted while the database is away.
         processes = await self._supervisord.processes()
         known = {process.name for process in processes}
