@@ -14,11 +14,11 @@ import { App } from "./view/app";
 
 function main(root: HTMLElement, site: string): void {
   const { host, page, locale: wish } = surroundings(window);
-  const locale = pickLocale(wish, navigator.language);
-  document.documentElement.lang = locale;
-  applyAccent(document.documentElement, root.dataset["accent"] ?? DEFAULT_ACCENT);
-  const store = new Store();
   const storage = new SiteStorage(site);
+  const locale = pickLocale(wish, storage.get("locale"), navigator.language);
+  document.documentElement.lang = locale;
+  applyAccent(document.documentElement, root.dataset["accent"] ?? storage.get("accent") ?? DEFAULT_ACCENT);
+  const store = new Store();
   const controller = new Controller({ site, store, storage, locale, page });
   const bridge = new Bridge(host, (message) => app.hear(message));
   const app = new App({ store, storage, controller, bridge, language: new Language(locale) });

@@ -122,6 +122,8 @@ export function parseInline(source: string, depth = DEPTH): Inline[] {
       at += 1;
       continue;
     }
+    // a citation mark belongs to the word before it: the space between would let it wrap alone
+    if (found.nodes[0]?.kind === "cite") plain = plain.replace(/ +$/, "");
     flush();
     out.push(...found.nodes);
     at += found.length;

@@ -1,8 +1,9 @@
-/** What survives a reload, per site: the visitor's token, the draft, the unsent messages, how far they have read. */
+/** What survives a reload, per site: the visitor's token, the draft, the unsent messages, how far they have read,
+ * and the language and colour of the last session, so that the next page looks right before it has one. */
 import * as json from "../shared/json";
 import type { Pending } from "./state";
 
-type Key = "visitor" | "draft" | "outbox" | "read";
+type Key = "visitor" | "draft" | "outbox" | "read" | "locale" | "accent";
 
 export class SiteStorage {
   readonly #site: string;

@@ -7,7 +7,7 @@ export type Item =
   | { readonly kind: "time"; readonly key: string; readonly at: string }
   | { readonly kind: "message"; readonly key: string; readonly message: Message; readonly opens: boolean; readonly named: boolean; readonly latestOwn: boolean }
   | { readonly kind: "pending"; readonly key: string; readonly pending: Pending; readonly opens: boolean; readonly latestOwn: boolean }
-  | { readonly kind: "turn"; readonly key: string; readonly text: string }
+  | { readonly kind: "turn"; readonly key: string; readonly text: string; readonly live: boolean }
   | { readonly kind: "typing"; readonly key: string; readonly name: string | null };
 
 const QUIET = 10 * 60_000;
@@ -15,20 +15,34 @@ const HISTORY = 100;
 
 /** A message keeps its key from the moment it is written until it is history, so its bubble never jumps. */
 export function timeline(state: State): Item[] {
-  if (state.session === null) return state.pending.map((pending, index) => pendingItem(state, pending, index === 0));
+  if (state.session === null) return outgoing(state);
   const items: Item[] = [];
   if (state.session.greeting !== "" && state.messages.length < HISTORY) items.push({ kind: "greeting", key: "greeting", text: state.session.greeting });
   const mixed = state.messages.some((message) => message.role === "operator");
   state.messages.forEach((message, index) => {
     const before = state.messages[index - 1];
-    const quiet = before !== undefined && Date.parse(message.createdAt) - Date.parse(before.createdAt) > QUIET;
-    if (before === undefined || quiet) items.push({ kind: "time", key: `time:${message.seq}`, at: message.createdAt });
-    items.push(messageItem(state, message, quiet || !sameVoice(before, message), mixed));
+    const quiet = afterQuiet(before, Date.parse(message.createdAt));
+    const item = messageItem(state, message, quiet || !sameVoice(before, message), mixed);
+    if (quiet) items.push({ kind: "time", key: `time:${item.key}`, at: message.createdAt });
+    items.push(item);
   });
-  const voice = state.messages.at(-1)?.role;
-  state.pending.forEach((pending, index) => items.push(pendingItem(state, pending, index === 0 && voice !== "customer")));
-  items.push(...writing(state));
+  items.push(...outgoing(state), ...writing(state));
   return items;
+}
+
+/** The first message, and one that comes after ten quiet minutes, gets its time above it. */
+function afterQuiet(before: Message | undefined, at: number): boolean {
+  return before === undefined || at - Date.parse(before.createdAt) > QUIET;
+}
+
+/** The time stands above a message from the moment it is written: nothing moves when the server confirms it. */
+function outgoing(state: State): Item[] {
+  const before = state.messages.at(-1);
+  return state.pending.flatMap((pending, index) => {
+    const item = pendingItem(state, pending, index === 0 && before?.role !== "customer");
+    if (index > 0 || !afterQuiet(before, pending.createdAt)) return [item];
+    return [{ kind: "time", key: `time:${item.key}`, at: new Date(pending.createdAt).toISOString() }, item];
+  });
 }
 
 function messageItem(state: State, message: Message, opens: boolean, mixed: boolean): Item {
@@ -41,14 +55,16 @@ function pendingItem(state: State, pending: Pending, opens: boolean): Item {
   return { kind: "pending", key: pending.clientId, pending, opens, latestOwn: pending === state.pending.at(-1) };
 }
 
-/** Dots stand only where something is being produced: a turn without text yet, or a person typing. */
+/** Dots stand only where we know that something is being produced: not while the connection is down. */
 function writing(state: State): Item[] {
   const items: Item[] = [];
+  const live = state.link.phase === "live";
   if (state.turn !== null) {
     const key = `turn:${state.turn.id}`;
-    items.push(state.turn.text === "" ? { kind: "typing", key, name: null } : { kind: "turn", key, text: state.turn.text });
+    if (state.turn.text !== "") items.push({ kind: "turn", key, text: state.turn.text, live });
+    else if (live) items.push({ kind: "typing", key, name: null });
   }
-  if (state.operatorTyping !== null) items.push({ kind: "typing", key: "operator", name: state.operatorTyping });
+  if (live && state.operatorTyping !== null) items.push({ kind: "typing", key: "operator", name: state.operatorTyping });
   return items;
 }
 

@@ -58,8 +58,8 @@ describe("hostile answers", () => {
     const word = fc.constantFrom("alpha", "**beta**", "*gamma*", "`delta`", "https://a.example/x", "[1]", "[7]");
     fc.assert(
       fc.property(fc.array(word, { minLength: 1, maxLength: 30 }), (words) => {
-        const shown = draw(words.join(" ")).textContent;
-        expect(shown).toBe(words.join(" ").replace(/[*`]/g, "").replaceAll("[1]", "1"));
+        const shown = draw(words.join(" ")).textContent.replaceAll("\u2060", " ").replace(/^ 1/, "1");
+        expect(shown).toBe(words.join(" ").replace(/[*`]/g, "").replaceAll("[1]", "1").replace(/^\[7\]/, " [7]"));
       }),
     );
   });
@@ -108,7 +108,7 @@ describe("the subset", () => {
 
   it("citation marks become nodes only when there is a source", () => {
     expect(draw("Yes [1], maybe [2].").querySelectorAll("button")).toHaveLength(1);
-    expect(draw("Yes [1], maybe [2].").textContent).toBe("Yes 1, maybe [2].");
+    expect(draw("Yes [1], maybe [2].").textContent).toBe("Yes\u20601, maybe [2].");
   });
 
   it("stars and underscores in ordinary words stay", () => {

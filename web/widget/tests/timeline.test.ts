@@ -5,7 +5,10 @@ import { sameItem, timeline, unreadCount, type Item } from "../chat/timeline";
 import type { Session } from "../chat/wire";
 import { message, messageEvent, session } from "./samples";
 
-const open = (over: Partial<Session> = {}): State => reduce(INITIAL, { type: "session", session: session(over) });
+function open(over: Partial<Session> = {}): State {
+  return reduce(reduce(INITIAL, { type: "session", session: session(over) }), { type: "link", link: { phase: "live" } });
+}
+
 const kinds = (state: State): Item["kind"][] => timeline(state).map((item) => item.kind);
 
 describe("timeline", () => {
@@ -16,14 +19,17 @@ describe("timeline", () => {
     expect(kinds(state)).toEqual(["greeting", "typing"]);
     state = reduce(state, { type: "server", event: { type: "delta", turnId: "t", offset: 0, text: "a" } });
     expect(kinds(state)).toEqual(["greeting", "turn"]);
+    state = reduce({ ...state, operatorTyping: "Anna" }, { type: "link", link: { phase: "connecting" } });
+    expect(timeline(state).at(-1)).toMatchObject({ kind: "turn", live: false });
   });
 
   it("a message keeps its place's key from writing to history", () => {
     const pending = { clientId: "c1", text: "hi", createdAt: 0, status: "sending", detail: null } as const;
     let state = reduce(open(), { type: "queued", pending: [pending] });
-    const before = timeline(state).at(-1)?.key;
+    const before = timeline(state).map((item) => item.key);
     state = reduce(state, { type: "server", event: messageEvent(1, { clientId: "c1" }) });
-    expect(timeline(state).at(-1)?.key).toBe(before);
+    expect(before).toEqual(["greeting", "time:c1", "c1"]);
+    expect(timeline(state).map((item) => item.key)).toEqual(before);
   });
 
   it("tells the time at the start and after ten quiet minutes, and groups what follows", () => {

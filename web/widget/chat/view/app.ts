@@ -101,15 +101,18 @@ export class App {
 
   #onSession(session: Session): void {
     const root = document.documentElement;
+    const { storage, bridge } = this.#parts;
     applyAccent(root, session.accent);
+    storage.set("accent", session.accent);
     const locale = pickLocale(session.locale, this.#language.locale);
     root.lang = locale;
+    storage.set("locale", locale);
     if (locale !== this.#language.locale) {
       this.#language = new Language(locale);
       this.#log.speak(this.#language);
       this.#composer.speak(this.#language);
     }
-    if (!this.#parts.bridge.embedded) document.title = session.assistant;
+    if (!bridge.embedded) document.title = session.assistant;
   }
 
   /** A hidden page gets no frames, but its unread count still has to reach the host. */

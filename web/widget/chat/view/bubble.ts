@@ -1,5 +1,5 @@
 /** One item of the timeline to one node. */
-import { h, icon, ICONS } from "../../shared/dom";
+import { h } from "../../shared/dom";
 import type { Language } from "../i18n";
 import type { Pending } from "../state";
 import type { Item } from "../timeline";
@@ -23,7 +23,7 @@ export function drawItem(item: Item, language: Language, actions: BubbleActions)
     case "pending":
       return drawPending(item, language, actions);
     case "turn":
-      return row("theirs opens", h("div", { class: "bubble assistant writing", "aria-live": "off" }, h("div", { class: "rich" }, renderMarkdown(item.text, inertCite))));
+      return row("theirs opens", h("div", { class: `bubble assistant writing${item.live ? "" : " paused"}`, "aria-live": "off" }, h("div", { class: "rich" }, renderMarkdown(item.text, inertCite))));
     case "typing":
       return drawTyping(item.name, language);
   }
@@ -124,9 +124,8 @@ function citationList(message: Message, { words }: Language, actions: BubbleActi
   const chips = message.citations.map((citation) => {
     const chip = h(
       "button",
-      { type: "button", class: "chip", "aria-label": words.source(citation.n, citation.title) },
+      { type: "button", class: "chip" },
       h("span", { class: "chip-number" }, String(citation.n)),
-      icon(14, ICONS.document),
       h("span", { class: "chip-title" }, citation.title),
     );
     chip.addEventListener("click", () => actions.openCitation(citation, chip));

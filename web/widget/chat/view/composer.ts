@@ -88,8 +88,7 @@ export class Composer {
   #grow(): void {
     this.#input.style.height = "auto";
     const line = parseFloat(getComputedStyle(this.#input).lineHeight) || 21;
-    const padding = this.#input.offsetHeight - this.#input.clientHeight + 20;
-    const most = line * LINES + padding;
+    const most = line * LINES;
     this.#input.style.height = `${Math.min(this.#input.scrollHeight, most)}px`;
     this.#input.classList.toggle("full", this.#input.scrollHeight > most);
   }

@@ -27,10 +27,16 @@ function blockNode(block: Block, cite: CiteNode): Node {
 }
 
 function inlineNodes(inlines: readonly Inline[], cite: CiteNode): Node[] {
-  return inlines.map((inline) => inlineNode(inline, cite));
+  return inlines.flatMap((inline) => (inline.kind === "cite" ? citeNodes(inline.n, cite) : [inlineNode(inline, cite)]));
 }
 
-function inlineNode(inline: Inline, cite: CiteNode): Node {
+/** A word joiner before the mark keeps it on the line of its word; a mark without a source gets its space back. */
+function citeNodes(n: number, cite: CiteNode): Node[] {
+  const node = cite(n);
+  return node === null ? [document.createTextNode(` [${n}]`)] : [document.createTextNode("\u2060"), node];
+}
+
+function inlineNode(inline: Exclude<Inline, { kind: "cite" }>, cite: CiteNode): Node {
   switch (inline.kind) {
     case "text":
       return document.createTextNode(inline.text);
@@ -42,8 +48,6 @@ function inlineNode(inline: Inline, cite: CiteNode): Node {
       return h("code", {}, inline.text);
     case "break":
       return h("br");
-    case "cite":
-      return cite(inline.n) ?? document.createTextNode(`[${inline.n}]`);
     case "link":
       return h("a", { href: inline.href, target: "_blank", rel: "noopener noreferrer nofollow" }, inline.shown);
   }
