@@ -68,6 +68,12 @@ async def events_since(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, after: i
     return sorted(events, key=lambda event: event.seq)[:limit]
 
 
+async def last_seqs(conn: Conn, *, tenant_id: UUID, dialog_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The last seq of each of these dialogs that exists."""
+    rows = await conn.fetch(queries.LAST_SEQS, tenant_id, dialog_ids)
+    return {row["id"]: row["last_seq"] for row in rows}
+
+
 async def history(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, before: int, limit: int) -> list[tuple[str, str]]:
     """(role, text) of the messages before a seq, oldest first."""
     rows = await conn.fetch(queries.RECENT_MESSAGES, tenant_id, dialog_id, before, limit)
