@@ -1,7 +1,12 @@
-"""What retrieval returns."""
+"""What retrieval returns, and what documents are made of."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
+
+Kind = Literal["text", "markdown", "html", "pdf", "docx"]
+DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +50,97 @@ class Retrieval:
     confident: bool
     embedded: bool
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An uploaded file. `progress` 0..1; `error` is one sentence for the tenant when `state` is "failed"."""
+
+    tenant_id: UUID
+    id: UUID
+    assistant_id: UUID | None
+    title: str
+    file_name: str
+    media_type: str
+    size: int
+    blob_id: UUID
+    language: str | None
+    state: DocumentState
+    progress: float
+    error: str | None
+    chunk_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question with its verified answer. `threshold` is the least cosine (null: the default); `embedded` is False
+    until the job has made its vector."""
+
+    tenant_id: UUID
+    id: UUID
+    assistant_id: UUID | None
+    question: str
+    answer: str
+    language: str
+    threshold: float | None
+    enabled: bool
+    embedded: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, list or table of a parsed file: the headings above it, outermost first; its page from 1."""
+
+    text: str
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A passage before it has a vector: its place in the document, its heading path, its text and language."""
+
+    ordinal: int
+    heading: str | None
+    page: int | None
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A content word of a question: the lexemes it may be indexed as; `share` 0..1 of the tenant's (sampled) passages
+    that have one of them."""
+
+    text: str
+    lexemes: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairCandidate:
+    """A Q&A pair with its cosine and the words of the question in its own question and in all of it;
+    `question_words` is how many lexemes its question has."""
+
+    id: UUID
+    question: str
+    answer: str
+    language: str
+    threshold: float | None
+    cosine: float
+    in_question: list[str]
+    in_pair: list[str]
+    question_words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The cosines of a sample of the tenant's passages to one question: what "not about it" looks like."""
+
+    mean: float
+    deviation: float
+    sampled: int

@@ -1,0 +1,1 @@
+"""Tests of the knowledge slice: reading files, chunking, embeddings, search, ingest."""
