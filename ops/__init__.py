@@ -3,9 +3,11 @@
 cli          the command line: arguments, exit codes, one clear line a failure
 refusal      the exit codes, and the error that carries one
 up           `replyx up`: checks, databases, migration, seed, programs, in that order, in the foreground
+foreground   what `up` becomes when all is up: waits, and stops in order
 programs     the generated program files of supervisord (embedded services, demo simulators)
 control      supervisord itself: start it, talk to it over its Unix socket
 environment  the settings of this host: the user's, completed by the embedded services
+probes       does it answer?          progress   a line a step
 migrate      Alembic and the login roles
 seed         the demo tenant
 doctor       one line a check, with what to do

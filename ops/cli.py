@@ -1,6 +1,7 @@
 """The `replyx` command. Every failure is one clear line on stderr and an exit code (`ops.refusal`)."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="run everything on this host, in the foreground"))
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=_migrate)
-    commands.add_parser("seed", help="make the demo tenant, once").set_defaults(run=_seed)
+    seed = commands.add_parser("seed", help="make the demo tenant, once")
+    seed.add_argument("--json", action="store_true", help="print the login and the site key as JSON")
+    seed.set_defaults(run=_seed)
     commands.add_parser("shards", help="print which shard owns which slots").set_defaults(run=_shards)
     commands.add_parser("doctor", help="check settings, services and disk, a line each").set_defaults(run=_doctor)
     backup = commands.add_parser("backup", help="write the database to a file (pg_dump's custom format)")
@@ -74,27 +77,30 @@ def _up(arguments: argparse.Namespace) -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> None:
-    from ops.environment import read_settings, running_host
+    from ops.environment import running_settings
     from ops.migrate import migrate
     from ops.progress import say
 
-    migrate(running_host(read_settings()).settings, say=say)
+    migrate(running_settings(), say=say)
 
 
 def _seed(arguments: argparse.Namespace) -> None:
-    from ops.environment import read_settings, running_host
+    from dataclasses import asdict
+
+    from ops.environment import running_settings
     from ops.progress import say
     from ops.seed import seed
 
-    seeded = seed(running_host(read_settings()).settings)
-    say(f"login: {seeded.email} / {seeded.password}, site key: {seeded.site_key}")
+    seeded = seed(running_settings())
+    plain = f"login: {seeded.email} / {seeded.password}, site key: {seeded.site_key}"
+    say(json.dumps(asdict(seeded)) if arguments.json else plain)
 
 
 def _shards(arguments: argparse.Namespace) -> None:
-    from ops.environment import read_settings, running_host
+    from ops.environment import running_settings
     from ops.slots import print_shards
 
-    print_shards(running_host(read_settings()).settings)
+    print_shards(running_settings())
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
@@ -114,10 +120,10 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 def _archive(name: str, file: Path) -> None:
     from ops import archive
-    from ops.environment import read_settings, running_host
+    from ops.environment import running_settings
 
     command: Callable[..., None] = getattr(archive, name)
-    command(running_host(read_settings()).settings, file)
+    command(running_settings(), file)
 
 
 if __name__ == "__main__":

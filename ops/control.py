@@ -4,15 +4,16 @@ import http.client
 import os
 import socket
 import subprocess
+import sys
 import time
 import xmlrpc.client
 from collections import deque
 from pathlib import Path
 from typing import Any
 
-from ops.programs import BIN
 from ops.refusal import FAILED, Refusal
 
+BIN = Path(sys.executable).parent
 _UP = "RUNNING"
 _ON_THE_WAY = {"STARTING", "BACKOFF", "STOPPED", "EXITED"}
 
@@ -95,8 +96,10 @@ class Supervisord:
             while time.monotonic() < deadline:
                 infos = [info for info in self._call("getAllProcessInfo") if info["group"] not in keep]
                 if not any(info["pid"] for info in infos):
-                    return
+                    break
                 time.sleep(0.05)
+            for group in sorted({info["group"] for info in infos}):
+                self._call("removeProcessGroup", group)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return  # it is going down already, and stops what is left by itself
 

@@ -13,7 +13,7 @@ from ops.embedded import (
     known_ports,
     remembered_ports,
 )
-from ops.refusal import BAD_SETTINGS, PORT_IN_USE, Refusal
+from ops.refusal import BAD_SETTINGS, PORT_IN_USE, SERVICE_DOWN, Refusal
 
 TELEGRAM = "https://api.telegram.org"
 _SOCKET_PATH_LIMIT = 98  # sun_path holds 107 bytes, and supervisord binds to "<name>.<pid>" first
@@ -77,6 +77,18 @@ def running_host(settings: Settings) -> Host:
         ports.pop("valkey", None)
     account = current_account() if ports.keys() & {"postgres", "valkey"} else None
     return _complete(settings, ports, account)
+
+
+def running_settings() -> Settings:
+    """The completed settings for a command that needs Postgres. Raises Refusal when the embedded one is down."""
+    host = running_host(read_settings())
+    if host.settings.database_url is None:
+        raise Refusal(
+            "DATABASE_URL is not set, and no embedded Postgres was made yet: start `replyx up`.", code=SERVICE_DOWN
+        )
+    if host.postgres is not None and is_free(host.postgres.port):
+        raise Refusal("The embedded Postgres does not run: start `replyx up` first.", code=SERVICE_DOWN)
+    return host.settings
 
 
 def _wishes(settings: Settings, *, embedded: bool, demo: bool) -> dict[str, int]:

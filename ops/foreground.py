@@ -1,62 +1,103 @@
-"""Staying in the foreground: wait for supervisord or for Ctrl-C, and stop everything in order."""
+"""Staying in the foreground: wait for supervisord or for Ctrl-C, and stop everything in order.
 
+When all is up, `replyx up` becomes this module (exec): the process that stays for weeks is a small one, without the
+database drivers that starting needed. supervisord stays its child through that.
+"""
+
+import os
 import signal
-import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from ops.control import Supervisord
-from ops.progress import step
-from ops.refusal import FAILED, Refusal
+from ops.progress import say, step
+from ops.refusal import FAILED
 
 DRAIN_SECONDS = 30  # above every stopwaitsecs, after which supervisord kills
 STOP_SECONDS = 90  # for the databases, and whatever is left; supervisord goes group by group
 DATABASES = frozenset({"postgres", "valkey"})
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopRequested(Exception):  # not an error: somebody asked us to stop
+class StopRequested(Exception):
     """SIGINT or SIGTERM arrived."""
 
 
 @contextmanager
-def stoppable(supervisord: Supervisord, process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Run the block; whatever ends it, all programs are stopped, the databases last. A stop request is no error.
+def stop_requests() -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM raises StopRequested; from then on, and after the block, both are ignored.
 
     A second Ctrl-C changes nothing: the stop is under way, and cutting it short would cost a drain.
     """
 
     def requested(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
+        _ignore()
         raise StopRequested
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _SIGNALS:
         signal.signal(each, requested)
     try:
-        with suppress(StopRequested):
-            yield
+        yield
     finally:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        _stop(supervisord, process)
+        _ignore()
 
 
-def wait_for_end(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until supervisord ends (`supervisorctl shutdown`). Raises Refusal when it did not end by itself."""
-    code = process.wait()
-    if code != 0:
-        raise Refusal(f"supervisord ended unexpectedly (exit code {code}): start again with `replyx up`.", code=FAILED)
+def stay(supervisord: Supervisord, pid: int) -> NoReturn:
+    """Become the process that waits for supervisord (`pid`, our child)."""
+    sys.stdout.flush()
+    os.execv(  # noqa: S606  # our own interpreter and module, no shell
+        sys.executable,
+        [sys.executable, "-m", "ops.foreground", str(supervisord.data_dir), str(supervisord.config), str(pid)],
+    )
 
 
-def _stop(supervisord: Supervisord, process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is not None:
-        return
+def stop(supervisord: Supervisord, pid: int) -> None:
+    """Stop all programs, the databases last, then supervisord."""
     with step("stopping"):
         supervisord.stop_programs(keep=DATABASES, seconds=DRAIN_SECONDS)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if _ended_within(pid, seconds):
+                return
+
+
+def main(arguments: list[str]) -> int:
+    """Wait; returns the exit code of `replyx up`."""
+    data_dir, config, pid = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+    try:
+        with stop_requests():
+            _, status = os.waitpid(pid, 0)
+    except StopRequested:
+        stop(Supervisord(data_dir, config), pid)
+        status = 0
+    if status != 0:
+        code = os.waitstatus_to_exitcode(status)
+        print(f"replyx: supervisord ended unexpectedly ({code}): start again with `replyx up`.", file=sys.stderr)
+        return FAILED
+    say("ReplyX has stopped; nothing is lost.")
+    return 0
+
+
+def _ignore() -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _ended_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    with suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
+from ops.control import BIN
 from ops.environment import Host
 from ops.refusal import Refusal
 from shards.supervisor.program_file import ProgramFile
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "supervisor"  # the include folder, under the data folder
-BIN = Path(sys.executable).parent
 
 
 def main_config(data_dir: Path) -> Path:

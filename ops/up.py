@@ -4,20 +4,22 @@ Order: settings, port, supervisord with Postgres, Valkey and embeddings, migrati
 stops in the opposite order (supervisord goes by priority: shop, shard-supervisor, gateways, shards, ..., databases).
 """
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 
 import psycopg
 
 from domain.kit.sealing import create_key_file
 from ops.control import Supervisord
 from ops.environment import Host, host_to_start, make_data_dir, read_settings
-from ops.foreground import stoppable, wait_for_end
-from ops.migrate import migrate
+from ops.foreground import StopRequested, stay, stop, stop_requests
 from ops.probes import probe_http, probe_postgres, probe_redis, wait_until
 from ops.programs import demo_programs, forget_programs, main_config, service_programs, write_programs
 from ops.progress import say, step
 from ops.refusal import PORT_IN_USE, Refusal
-from ops.seed import Seeded, seed
 
 SLOTS_WITHOUT_OWNER = """
 SELECT count(*) FROM slot_owners AS slot
@@ -27,7 +29,7 @@ WHERE member.id IS NULL
 
 
 def up(*, demo: bool, embedded: bool, port: int | None) -> None:
-    """Run until Ctrl-C or `supervisorctl shutdown`. Raises Refusal."""
+    """Start everything, then become the process that waits for Ctrl-C or `supervisorctl shutdown`. Raises Refusal."""
     settings = read_settings(port)
     data_dir = make_data_dir(settings)
     config = main_config(data_dir)
@@ -45,15 +47,25 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
         probe_redis(host.settings.redis_dsn)
     services = _prepare(host)
     process = supervisord.start(host.overrides)
-    with stoppable(supervisord, process):
-        _start_services(host, supervisord, services)
-        with step("migrating the database"):
-            migrate(host.settings)
-        seeded = _start_demo(host, supervisord) if demo else None
-        _start_product(host, supervisord, services)
-        _print_addresses(host, supervisord, seeded)
-        wait_for_end(process)
-    say("ReplyX has stopped; nothing is lost.")
+    try:
+        with stop_requests():
+            _bring_up(host, supervisord, services, demo=demo)
+    except StopRequested:
+        stop(supervisord, process.pid)
+    except BaseException:
+        stop(supervisord, process.pid)
+        raise
+    else:
+        stay(supervisord, process.pid)
+
+
+def _bring_up(host: Host, supervisord: Supervisord, services: list[str], *, demo: bool) -> None:
+    _start_services(host, supervisord, services)
+    with step("migrating the database"):
+        _command(host, "migrate")
+    seeded = _start_demo(host, supervisord) if demo else {}
+    _start_product(host, supervisord, services)
+    _print_addresses(host, supervisord, seeded)
 
 
 def _prepare(host: Host) -> list[str]:
@@ -82,11 +94,11 @@ def _start_services(host: Host, supervisord: Supervisord, services: list[str]) -
                 _wait_answers(supervisord, name, f"http://127.0.0.1:{host.port(name)}/health")
 
 
-def _start_demo(host: Host, supervisord: Supervisord) -> Seeded:
+def _start_demo(host: Host, supervisord: Supervisord) -> dict[str, str]:
     """Seed on the first run, then the simulators: the bots of the demo talk to them from their first second."""
     with step("making the demo tenant"):
-        seeded = seed(host.settings)
-    names = write_programs(host, demo_programs(host, site_key=seeded.site_key))
+        seeded: dict[str, str] = json.loads(_command(host, "seed", "--json"))
+    names = write_programs(host, demo_programs(host, site_key=seeded["site_key"]))
     with step(f"starting {', '.join(names)}"):
         supervisord.load(names)
         supervisord.start_programs(names)
@@ -109,6 +121,20 @@ def _start_product(host: Host, supervisord: Supervisord, services: list[str]) ->
             )
 
 
+def _command(host: Host, *arguments: str) -> str:
+    """What `replyx <arguments>` prints, run as a process of its own: we stay here, and small, for days."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", *arguments],
+        env={**os.environ, **host.overrides},  # noqa: TID251  # passed on
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Refusal(code=done.returncode)  # it has said why on our stderr
+    return done.stdout
+
+
 def _wait_answers(supervisord: Supervisord, program: str, url: str) -> None:
     def answers() -> bool:
         try:
@@ -122,12 +148,12 @@ def _wait_answers(supervisord: Supervisord, program: str, url: str) -> None:
         raise supervisord.refusal(program) from error
 
 
-def _print_addresses(host: Host, supervisord: Supervisord, seeded: Seeded | None) -> None:
+def _print_addresses(host: Host, supervisord: Supervisord, seeded: dict[str, str]) -> None:
     base = host.settings.base_url
     lines = {"API and its documentation": f"{base}/api/docs"}
     if seeded:
-        lines["Login of the demo"] = f"{seeded.email} / {seeded.password}"
-        lines["Chat page"] = f"{base}/chat/{seeded.site_key}"
+        lines["Login of the demo"] = f"{seeded['email']} / {seeded['password']}"
+        lines["Chat page"] = f"{base}/chat/{seeded['site_key']}"
     if shop := host.port("demo-shop"):
         lines["Demo shop with the widget"] = f"http://localhost:{shop}/"
     if telegram := host.port("sim-telegram"):

@@ -85,6 +85,15 @@ def test_a_postgres_that_is_not_there(data_dir: Path, command: str) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["migrate", "seed", "shards"])
+def test_commands_before_the_first_start(data_dir: Path, command: str) -> None:
+    done = replyx(command, data_dir=data_dir)
+    assert done.returncode == 5
+    assert done.stderr == (
+        "replyx: DATABASE_URL is not set, and no embedded Postgres was made yet: start `replyx up`.\n"
+    )
+
+
 def test_a_postgres_that_refuses_the_password(data_dir: Path, services: Services) -> None:
     dsn = f"postgresql://replyx_owner:geheim@127.0.0.1:{services.postgres.port}/postgres"
     done = replyx("migrate", data_dir=data_dir, DATABASE_URL=dsn)
