@@ -100,20 +100,20 @@ class FakeGateway:
 
     def start_turn(self, turn_id: str) -> None:
         self.dialog.turn = (turn_id, "")
-        self._publish("turn", {"turn_id": turn_id, "state": "started"})
+        self.publish("turn", {"turn_id": turn_id, "state": "started"})
 
     def delta(self, text: str) -> None:
         assert self.dialog.turn is not None
         turn_id, before = self.dialog.turn
         self.dialog.turn = (turn_id, before + text)
-        self._publish("delta", {"turn_id": turn_id, "offset": len(before), "text": text})
+        self.publish("delta", {"turn_id": turn_id, "offset": len(before), "text": text})
 
     def finish_turn(self, citations: list[Event] | None = None, text: str | None = None) -> None:
         assert self.dialog.turn is not None
         turn_id, said = self.dialog.turn
         self.dialog.turn = None
         self.say("assistant", said if text is None else text, citations=citations or [], turn_id=turn_id)
-        self._publish("turn", {"turn_id": turn_id, "state": "done"})
+        self.publish("turn", {"turn_id": turn_id, "state": "done"})
 
     def say(self, role: str, text: str, **more: Any) -> None:
         """Append a message and publish it."""
@@ -142,16 +142,17 @@ class FakeGateway:
         self._durable(seq, "mode", {"seq": seq, "mode": mode})
 
     def operator_types(self, name: str) -> None:
-        self._publish("typing", {"who": "operator", "name": name})
+        self.publish("typing", {"who": "operator", "name": name})
 
     def _next_seq(self) -> int:
         return len(self.dialog.log) + 1
 
     def _durable(self, seq: int, name: str, data: Event) -> None:
         self.dialog.log.append((seq, name, data))
-        self._publish(name, data, event_id=f"{self.dialog.id}:{seq}")
+        self.publish(name, data, event_id=f"{self.dialog.id}:{seq}")
 
-    def _publish(self, name: str, data: Event, event_id: str | None = None) -> None:
+    def publish(self, name: str, data: Event, event_id: str | None = None) -> None:
+        """Send to the open streams and keep nothing."""
         for queue in self.dialog.listeners:
             queue.put_nowait(frame(name, data, event_id))
 

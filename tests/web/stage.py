@@ -1,7 +1,9 @@
 """Fixtures of the browser tests: the built widget, a gateway, Chromium, and a page that complains about complaints."""
 
 import asyncio
+import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,16 @@ OpenPage = Callable[..., Awaitable[Page]]
 def built_widget() -> None:
     """Build the widget unless it is there; `make test` has built it before."""
     if not AXE.exists():
-        subprocess.run(["npm", "ci"], cwd=WEB, check=True, capture_output=True)
+        npm("ci")
     if not (STATIC / "manifest.json").exists():
-        subprocess.run(["npm", "run", "build"], cwd=WEB, check=True, capture_output=True)
+        npm("run", "build")
+
+
+def npm(*arguments: str) -> None:
+    """Run the system's npm, or the one beside this Python where there is none."""
+    beside = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{beside}"}
+    subprocess.run(["npm", *arguments], cwd=WEB, env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -50,8 +50,9 @@ async def test_an_answer_streams_in_and_its_citation_opens(gateway: FakeGateway,
     gateway.finish_turn([CITATION])
     await expect(page.locator(".writing")).to_have_count(0)
     await expect(page.locator(".bubble.assistant")).to_have_count(2)  # the greeting and the answer
-    source = page.locator("button.cite")
-    await source.click()
+    source = page.get_by_role("button", name="Source 1: Returns policy")
+    await source.focus()
+    await page.keyboard.press("Enter")
     sheet = page.get_by_role("dialog", name="Returns policy")
     await expect(sheet).to_contain_text("Return within 30 days · page 2")
     await expect(sheet).to_contain_text("Send the item back within 30 days of delivery.")
@@ -120,13 +121,30 @@ async def test_what_is_written_without_a_connection_is_kept_and_sent_once(
     assert await page.evaluate("localStorage.getItem('replyx:demo-site:outbox')") is None
 
 
+async def test_a_device_without_network_says_so_and_sends_later(gateway: FakeGateway, open_page: OpenPage) -> None:
+    page = await open_page(gateway.chat_url)
+    await live(page)
+    await page.context.set_offline(True)
+    await expect(page.get_by_text("No connection. What you write is kept.")).to_be_visible()
+    await expect(page.get_by_role("banner").get_by_text("Offline")).to_be_visible()
+    for text in ("one", "two"):
+        await page.get_by_role("textbox").fill(text)
+        await page.keyboard.press("Enter")
+    await expect(page.locator(".mine.queued")).to_have_count(2)
+    await page.context.set_offline(False)
+    await live(page)
+    await until(lambda: len(gateway.dialog.messages) == 2)
+    await expect(page.locator(".mine.queued")).to_have_count(0)
+    assert [message["text"] for message in gateway.dialog.messages] == ["one", "two"]
+
+
 async def test_an_aborted_turn_and_its_second_try(gateway: FakeGateway, open_page: OpenPage) -> None:
     page = await open_page(gateway.chat_url)
     await ask(page, gateway, "hello")
     gateway.start_turn("t1")
     gateway.delta("A wrong start")
     await expect(page.locator(".writing")).to_be_visible()
-    gateway._publish("turn", {"turn_id": "t1", "state": "aborted"})
+    gateway.publish("turn", {"turn_id": "t1", "state": "aborted"})
     await expect(page.locator(".writing")).to_have_count(0)
     gateway.start_turn("t2")
     gateway.delta("A better one")

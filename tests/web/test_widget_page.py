@@ -105,7 +105,7 @@ async def test_axe_finds_nothing(gateway: FakeGateway, open_page: OpenPage, sche
     gateway.delta("One more thing [2]")
     await expect(frame.locator(".writing")).to_contain_text("One more thing")
     assert await violations(frame) == []
-    await frame.locator("button.cite").first.click()
+    await frame.locator(".cite[role=button]").first.click()
     await expect(frame.get_by_role("dialog")).to_be_visible()
     assert await violations(frame) == []
     await page.keyboard.press("Escape")

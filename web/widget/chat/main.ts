@@ -2,7 +2,7 @@
 import "./styles/base.css";
 import "./styles/conversation.css";
 import "./styles/composer.css";
-import "./styles/sheet.css";
+import "./styles/citation.css";
 import { applyAccent, DEFAULT_ACCENT } from "../shared/color";
 import { pickLocale } from "../shared/locale";
 import { Bridge, surroundings } from "./bridge";

@@ -19,10 +19,12 @@ export function timeline(state: State): Item[] {
   const items: Item[] = [];
   if (state.session.greeting !== "" && state.messages.length < HISTORY) items.push({ kind: "greeting", key: "greeting", text: state.session.greeting });
   const mixed = state.messages.some((message) => message.role === "operator");
+  // its "Sent" stays when the answer comes: taking it away would move everything below
+  const latestOwn = state.pending.length > 0 ? undefined : state.messages.findLast((message) => message.role === "customer");
   state.messages.forEach((message, index) => {
     const before = state.messages[index - 1];
     const quiet = afterQuiet(before, Date.parse(message.createdAt));
-    const item = messageItem(state, message, quiet || !sameVoice(before, message), mixed);
+    const item = messageItem(message, quiet || !sameVoice(before, message), mixed, latestOwn);
     if (quiet) items.push({ kind: "time", key: `time:${item.key}`, at: message.createdAt });
     items.push(item);
   });
@@ -45,10 +47,10 @@ function outgoing(state: State): Item[] {
   });
 }
 
-function messageItem(state: State, message: Message, opens: boolean, mixed: boolean): Item {
+function messageItem(message: Message, opens: boolean, mixed: boolean, latestOwn: Message | undefined): Item {
   const key = message.turnId !== null && message.role === "assistant" ? `turn:${message.turnId}` : (message.clientId ?? message.id);
   const named = opens && (message.role === "operator" || (mixed && message.role === "assistant"));
-  return { kind: "message", key, message, opens, named, latestOwn: message.role === "customer" && state.pending.length === 0 && message === state.messages.at(-1) };
+  return { kind: "message", key, message, opens, named, latestOwn: message === latestOwn };
 }
 
 function pendingItem(state: State, pending: Pending, opens: boolean): Item {

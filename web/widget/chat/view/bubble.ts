@@ -111,11 +111,17 @@ function inertCite(n: number): Node {
   return h("span", { class: "cite" }, String(n));
 }
 
+/** A span in the button's role: a real button is an inline block, and a line may break before and after one. */
 function citeButton(message: Message, n: number, { words }: Language, actions: BubbleActions): Node | null {
   const citation = message.citations.find((candidate) => candidate.n === n);
   if (citation === undefined) return null;
-  const button = h("button", { type: "button", class: "cite", "aria-label": words.source(n, citation.title) }, String(n));
+  const button = h("span", { role: "button", tabindex: 0, class: "cite", "aria-label": words.source(n, citation.title) }, String(n));
   button.addEventListener("click", () => actions.openCitation(citation, button));
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    actions.openCitation(citation, button);
+  });
   return button;
 }
 
