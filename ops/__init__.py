@@ -9,7 +9,7 @@ control      supervisord itself: start it, talk to it over its Unix socket
 environment  the settings of this host: the user's, completed by the embedded services
 probes       does it answer?          progress   a line a step
 migrate      Alembic and the login roles
-seed         the demo tenant
+seed         the demo tenant; seed_knowledge its documents and Q&A pairs
 doctor       one line a check, with what to do
 slots        `replyx shards`: the slot table
 archive      `replyx backup` and `replyx restore`: pg_dump and pg_restore

@@ -20,7 +20,8 @@ from ops.refusal import FAILED
 
 DRAIN_SECONDS = 30  # above every stopwaitsecs, after which supervisord kills
 STOP_SECONDS = 90  # for the databases, and whatever is left; supervisord goes group by group
-DATABASES = frozenset({"postgres", "valkey"})
+# What the others need while they drain; supervisord stops these last, the databases last of all.
+NEEDED = frozenset({"postgres", "valkey", "embeddings-query", "embeddings-ingest", "sim-telegram", "sim-llm"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -57,9 +58,9 @@ def stay(supervisord: Supervisord, pid: int) -> NoReturn:
 
 
 def stop(supervisord: Supervisord, pid: int) -> None:
-    """Stop all programs, the databases last, then supervisord."""
+    """Stop all programs, then supervisord with what they needed."""
     with step("stopping"):
-        supervisord.stop_programs(keep=DATABASES, seconds=DRAIN_SECONDS)
+        supervisord.stop_programs(keep=NEEDED, seconds=DRAIN_SECONDS)
         for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)

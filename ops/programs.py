@@ -4,7 +4,6 @@ Also the main configuration: `supervisor.conf` of the repository for its own `va
 other data folder.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -55,9 +54,8 @@ def service_programs(host: Host) -> list[ProgramFile]:
     if query := host.port("embeddings-query"):
         programs.append(_program(host, "embeddings-query", _embeddings(query), priority=20, autostart=True))
     if ingest := host.port("embeddings-ingest"):
-        # Its own process, niced and on half the cores: a document being indexed does not delay a question.
-        threads = max(1, (os.cpu_count() or 2) // 2)
-        command = ["nice", "-n", "10", *_embeddings(ingest, "--threads", str(threads), "--default-type", "passage")]
+        # A process of its own, niced: a document that is being indexed does not delay a question.
+        command = ["nice", "-n", "10", *_embeddings(ingest, "--default-type", "passage")]
         programs.append(_program(host, "embeddings-ingest", command, priority=20, autostart=True))
     return programs
 

@@ -24,6 +24,7 @@ from domain.sites import service as sites
 from domain.sites.rules import checked_theme
 from domain.tenants import service as tenants
 from ops.refusal import Refusal
+from ops.seed_knowledge import add_documents, add_pairs
 
 DEMO = Path(__file__).parent / "demo"
 
@@ -55,6 +56,11 @@ async def _seed(settings: Settings, plan: dict[str, Any]) -> Seeded:
             keys = await _assistants(conn, tenant_id, plan["assistants"])
             await _bots(conn, load_keyring(settings.key_file), tenant_id, keys, plan["bots"])
             site_key = await _sites(conn, tenant_id, keys, plan["sites"])
+            await add_documents(
+                conn, tenant_id=tenant_id, assistant_ids=keys, plan=plan["documents"], folder=DEMO / "knowledge"
+            )
+            first = keys[plan["assistants"][0]["key"]]
+            await add_pairs(conn, tenant_id=tenant_id, assistant_id=first, file=DEMO / "knowledge" / "qa.csv")
     finally:
         passwords.close()
         await db.close()

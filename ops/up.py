@@ -27,6 +27,12 @@ LEFT JOIN shard_members AS member ON member.id = slot.member_id AND member.expir
 WHERE member.id IS NULL
 """
 
+# How far the reading of the documents is, and what is left of the pairs.
+KNOWLEDGE = """
+SELECT (SELECT count(*) FROM documents WHERE state IN ('ready', 'failed')), (SELECT count(*) FROM documents),
+       (SELECT count(*) FROM qa_pairs WHERE index_id IS NULL)
+"""
+
 
 def up(*, demo: bool, embedded: bool, port: int | None) -> None:
     """Start everything, then become the process that waits for Ctrl-C or `supervisorctl shutdown`. Raises Refusal."""
@@ -65,6 +71,8 @@ def _bring_up(host: Host, supervisord: Supervisord, services: list[str], *, demo
         _command(host, "migrate")
     seeded = _start_demo(host, supervisord) if demo else {}
     _start_product(host, supervisord, services)
+    if seeded:
+        _wait_for_knowledge(host)
     _print_addresses(host, supervisord, seeded)
 
 
@@ -119,6 +127,24 @@ def _start_product(host: Host, supervisord: Supervisord, services: list[str]) ->
                 f"The shards did not take all slots: look into {host.data_dir / 'logs' / 'shard-00.log'}",
                 seconds=45,
             )
+
+
+def _wait_for_knowledge(host: Host) -> None:
+    """The first run reads and embeds the demo's documents; counts them, so that it is seen to go on."""
+    shown = 0
+    with step("reading the documents of the demo"), psycopg.connect(host.settings.owner_dsn, autocommit=True) as conn:
+
+        def known() -> bool:
+            nonlocal shown
+            done, documents, pairs = conn.execute(KNOWLEDGE).fetchone() or (0, 0, 0)
+            if done >= shown + 5:
+                shown = done
+                print(f"{done} of {documents}, ", end="", flush=True)
+            return bool(done == documents and pairs == 0)
+
+        wait_until(
+            known, f"The documents were not read: look into {host.data_dir / 'logs' / 'shard-00.log'}", seconds=300
+        )
 
 
 def _command(host: Host, *arguments: str) -> str:
