@@ -21,7 +21,7 @@ _SENTENCE = re.compile(r"(?<=[.!?…])[\"»)]?\s+(?=[\"«(*]*[A-ZА-ЯЁ0-9])")
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")
 _RULE = re.compile(r"^\|?\s*:?-{2,}")
-_FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+_FOOTNOTE = re.compile(r" ?\[\d{1,3}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +215,4 @@ def _cleaned(text: str, source: Source) -> str:
     clean = AnswerText(sources=0, allowed_hosts=hosts_in([source.text]))
     clean.feed(_FOOTNOTE.sub("", text))
     clean.finish()
-    return clean.text.strip()
+    return clean.text.strip() or source.title

@@ -11,22 +11,24 @@ from urllib.parse import urlsplit
 from domain.kit.log import redact
 
 MAX_ANSWER_CHARS = 6_000
+LONGEST_WORD = 60  # what is longer (or has no spaces at all) may be cut in the middle
 REMOVED = "…"  # stands where a link was
 _TLDS = (
     "com|net|org|io|ru|info|biz|me|co|app|dev|xyz|top|site|online|link|click|shop|store|ai|cc|tk|ml|ga|cf|gq|su|de|uk|fr"
     "|es|it|pl|nl|eu|us|ca|in|cn|kz|by|ua|am|ge|tv|to|ly|gl|page|cloud|live|pro|space|website|icu|vip|tech|host|zip"
     "|mov|рф|рус|онлайн|сайт"
 )
-_BARE = rf"(?<![\w@.-])(?:[\w-]+\.)+(?:{_TLDS})\b(?![\w-])(?:[:/?#][^\s<>\"'`\]]*)?"
+_BARE = rf"(?<![\w-])(?:[\w-]+\.)+(?:{_TLDS})\b(?![\w-])(?:\.[\w-]+)*(?:[:/?#][^\s<>\"'`\]]*)?"
 _TOKEN = re.compile(
     rf"""
-      (?P<image>!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])?)
+      (?P<image>!\[(?!\d{{1,3}}\](?!\(|\[\D))[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])?)
     | \[(?P<label>[^\[\]\n]*)\]\((?P<target>[^)\n]*)\)
     | (?P<gap>[ ]?)[\[【]\^?(?P<numbers>\d{{1,3}}(?:\s*[,;]\s*\d{{1,3}})*)[\]】]
     | \[(?P<text>[^\[\]\n]*)\]\[[^\[\]\n\d][^\[\]\n]*\]
-    | (?P<bang>!+(?=\[))
+    | (?P<bang>!+(?=[\[【\ue000]))
     | <(?P<autolink>[a-zA-Z][a-zA-Z0-9+.-]*:[^<>\s]*)>
     | (?P<html></?[a-zA-Z!][^<>\n]*>)
+    | (?P<mail>[\w.+-]+@[\w.-]+)
     | (?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s<>"'`\]]*|\bwww\.[^\s<>"'`\]]+|{_BARE})
     """,
     re.VERBOSE,
@@ -104,9 +106,9 @@ class AnswerText:
     def _add(self, said: str) -> str:
         if not self.text:
             said = said.lstrip()
-        room = self._limit - len(self.text)
+        room = self._limit - 1 - len(self.text)
         if len(said) > room and not self.full:
-            said = said[: max(room - 1, 0)].rstrip() + "…"
+            said = (said[:room] if len(said) > LONGEST_WORD else "") + "…"
             self.full = True
         elif self.full:
             said = ""
@@ -129,7 +131,9 @@ class AnswerText:
             return text
         if (address := match["url"] or match["autolink"]) is not None:
             return self._address(address)
-        return ""
+        if match["bang"] is not None:
+            return "! "  # "Free![1]" is no image, and must not look like one
+        return match["mail"] or ""
 
     def _markers(self, gap: str, numbers: str) -> str:
         known = [int(n) for n in re.findall(r"\d+", numbers) if 1 <= int(n) <= self._sources]

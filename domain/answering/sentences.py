@@ -7,6 +7,7 @@ Key = Literal[
     "thanks",
     "bye",
     "wordless",
+    "content",
     "asked",
     "asked_open",
     "unknown",
@@ -22,6 +23,7 @@ SENTENCES: dict[str, dict[Key, str]] = {
         "thanks": "Пожалуйста! Если появятся ещё вопросы, пишите.",
         "bye": "Всего доброго! Если понадобится помощь, возвращайтесь.",
         "wordless": "Пока не понимаю, о чём вы. Напишите, пожалуйста, словами, что вас интересует.",
+        "content": "Пока я умею читать только текст. Напишите, пожалуйста, ваш вопрос словами.",
         "asked": "Хорошо, зову человека из нашей команды: он ответит вам прямо здесь.",
         "asked_open": "Ваша просьба уже у команды: человек ответит вам прямо здесь, как только освободится.",
         "unknown": "Честно говоря, ответа на это у меня нет. Я передаю ваш вопрос человеку: он ответит прямо здесь.",
@@ -37,6 +39,7 @@ SENTENCES: dict[str, dict[Key, str]] = {
         "thanks": "You are welcome! If anything else comes up, just write.",
         "bye": "Goodbye! Come back whenever you need help.",
         "wordless": "I am not sure what you mean yet. Could you tell me in words what you would like to know?",
+        "content": "I can only read text so far. Please write your question in words.",
         "asked": "Of course, I am calling a person from our team, who will answer you right here.",
         "asked_open": "The team already has your request: a person will answer you right here as soon as they can.",
         "unknown": "I honestly do not know the answer to that. "

@@ -1,0 +1,1 @@
+"""Answering, handoff, usage, and the model client: on stand-ins, the LLM simulator and real Postgres."""
