@@ -1,0 +1,44 @@
+"""`python -m gateway`: one HTTP process. Exit codes: 0 stopped, 1 a component died, 2 wrong settings, 3 a refusal."""
+
+import sys
+
+import uvloop
+
+from domain.kit import log
+from domain.kit.errors import ReplyxError
+from domain.kit.settings import Settings, SettingsError, load_settings
+from domain.kit.tasks import TaskEnded
+from gateway.server import listening_socket, serve, stop_on_signals
+
+
+async def run(settings: Settings) -> None:
+    """Serve until a signal."""
+    stop = stop_on_signals()
+    await serve(settings, listening_socket(settings.port), stop)
+
+
+def main() -> int:
+    """Start, and say in one sentence why not."""
+    try:
+        settings = load_settings()
+        log.configure(settings.log_level, instance=settings.replyx_instance or "gateway")
+        uvloop.run(run(settings))
+    except SettingsError as error:
+        return _refuse(2, *error.problems)
+    except (ReplyxError, ValueError) as error:
+        return _refuse(3, str(error))
+    except OSError as error:
+        return _refuse(3, f"Port {settings.port} cannot be used: {error.strerror}. Set PORT to a free one.")
+    except TaskEnded as error:
+        return _refuse(1, str(error))
+    return 0
+
+
+def _refuse(code: int, *sentences: str) -> int:
+    for sentence in sentences:
+        sys.stderr.write(f"gateway: {sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The gateway on real Postgres and Valkey, over real sockets."""
