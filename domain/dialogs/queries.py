@@ -116,6 +116,12 @@ WHERE d.tenant_id = $1 AND d.id = $2
 # How far the logs of dialogs are, for streams that may have missed something.
 LAST_SEQS = "SELECT id, last_seq FROM dialogs WHERE tenant_id = $1 AND id = ANY($2::uuid[])"
 
+# Several dialogs, of any tenants, for the owner of their slots.
+GET_DIALOGS = f"""
+SELECT {_DIALOG} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+WHERE (d.tenant_id, d.id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+"""
+
 # A page of dialogs, most recent first, before a cursor (time, id).
 LIST_DIALOGS = f"""
 SELECT {_DIALOG} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id

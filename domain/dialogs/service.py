@@ -1,7 +1,7 @@
 """Use cases of dialogs for people: list, read, reply, take over, close. Reads are the tenant's; writes are fenced by
 the dialog's row lock, which a turn's commit takes too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,13 @@ async def get_dialog(conn: Conn, *, tenant_id: UUID, dialog_id: UUID) -> Dialog:
     if row is None:
         raise NotFound("There is no such dialog.")
     return queries.dialog(row)
+
+
+async def find_dialogs(conn: Conn, dialogs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, Dialog]:
+    """(tenant, dialog) pairs as dialogs, by id; those that do not exist are missing."""
+    pairs = sorted(set(dialogs))
+    rows = await conn.fetch(queries.GET_DIALOGS, [t for t, _ in pairs], [d for _, d in pairs])
+    return {row["id"]: queries.dialog(row) for row in rows}
 
 
 async def list_messages(

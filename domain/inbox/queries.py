@@ -107,7 +107,7 @@ async def mark_running(conn: Conn, rows: Iterable[tuple[UUID, int, int]]) -> dic
     return {row["id"]: row["attempts"] for row in await conn.fetch(MARK_RUNNING, tenants, ids, epochs)}
 
 
-async def mark_done(conn: Conn, rows: Iterable[tuple[UUID, int, int, UUID]]) -> set[int]:
+async def mark_done(conn: Conn, rows: Iterable[tuple[UUID, int, int, UUID | None]]) -> set[int]:
     """(tenant, id, epoch, answer) rows are answered; returns the ids that really changed."""
     tenants, ids, epochs, answers = _columns(rows, 4)
     return {row["id"] for row in await conn.fetch(MARK_DONE, tenants, ids, epochs, answers)}

@@ -63,8 +63,9 @@ async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limi
     return await queries.fetch_open(conn, slots=slots, states=("accepted", "running"), after=after, limit=limit)
 
 
-async def mark_accepted(conn: Conn, rows: Iterable[tuple[UUID, int, UUID, int | None, str]]) -> None:
-    """(tenant, id, dialog, seq, state): their messages are in the dialogs; state is accepted, or done without a turn."""
+async def mark_accepted(conn: Conn, rows: Iterable[tuple[object, ...]]) -> None:
+    """(tenant, id, dialog, seq, state): the messages are in their dialogs. State is "accepted", or "done" where no turn
+    follows; dialog and seq may be None."""
     given = list(rows)
     await conn.execute(queries.MARK_ACCEPTED, *(list(column) for column in zip(*given, strict=True)))
 

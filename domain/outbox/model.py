@@ -1,7 +1,6 @@
 """Rows of the outbox."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,8 @@ class OutboxDraft:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A send on its way. `resends` is 1 once it has been repeated after an unknown outcome."""
+    """A send on its way. `resends` is 1 once it has been repeated after an unknown outcome; `wait` is how many
+    seconds it (and everything behind it in its chat) has to wait, as of the reading."""
 
     id: int
     tenant_id: UUID
@@ -43,4 +43,4 @@ class OutboxRow:
     attempts: int
     resends: int
     epoch: int
-    not_before: datetime
+    wait: float

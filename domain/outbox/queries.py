@@ -8,7 +8,7 @@ from domain.kit.db import Conn, Row
 from domain.outbox.model import OutboxDraft, OutboxRow
 
 _COLUMNS = """tenant_id, id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
-    state, attempts, resends, epoch, not_before"""
+    state, attempts, resends, epoch, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait"""
 
 # Adds sends with the messages they carry.
 INSERT_MANY = f"""

@@ -1,6 +1,7 @@
 """The steps of a send's life. Every function runs in the owner's fenced transaction."""
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from domain.kit.db import Conn
@@ -22,6 +23,8 @@ __all__ = [
     "mark_sending",
     "move_chat",
 ]
+
+Settled = Literal["sent", "failed", "uncertain"]
 
 fetch_ready = queries.fetch_ready
 fetch_orphans = queries.fetch_orphans
@@ -50,10 +53,10 @@ async def change_payload(conn: Conn, *, tenant_id: UUID, row_id: int, payload: d
     await conn.execute(queries.CHANGE_PAYLOAD, tenant_id, row_id, payload)
 
 
-async def delivery_of(conn: Conn, messages: Sequence[tuple[UUID, UUID]]) -> dict[UUID, tuple[str, str | None]]:
+async def delivery_of(conn: Conn, messages: Sequence[tuple[UUID, UUID]]) -> dict[UUID, tuple[Settled, str | None]]:
     """The delivery of (tenant, message) pairs whose parts are all settled: message -> (state, detail)."""
     rows = await conn.fetch(queries.DELIVERY_OF, [tenant for tenant, _ in messages], [m for _, m in messages])
-    result: dict[UUID, tuple[str, str | None]] = {}
+    result: dict[UUID, tuple[Settled, str | None]] = {}
     for row in rows:
         if row["failed"]:
             result[row["message_id"]] = ("failed", row["error"])

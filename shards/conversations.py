@@ -1,0 +1,233 @@
+"""One queue per dialog, one running turn per queue.
+
+A burst of short messages becomes one answer: messages of the same sender fold into a turn that has not committed yet.
+Rows that were running when their owner died are re-run alone and one at a time, so that a row that kills the process
+reaches the dead letter after three attempts and takes no neighbour along.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+from uuid import UUID
+
+from domain.dialogs import Dialog, LockedDialog
+from domain.inbox import InboxRow
+from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.log import bound, logger
+from domain.kit.metrics import gauge
+from domain.kit.tasks import Tasks
+from shards.meaning import Meaning
+
+log = logger(__name__)
+
+TURNS = 64  # running at once in one shard; the rest wait their turn
+GRACE = 2.0  # seconds a running turn gets when its slot is handed over
+RETRY_AFTER = 1.0  # seconds after a failure that was nobody's fault
+
+RUNNING = gauge("replyx_turns_running", "Turns running now")
+
+
+@dataclass(frozen=True, slots=True)
+class DialogRef:
+    """The dialog a queue belongs to."""
+
+    tenant_id: UUID
+    id: UUID
+    slot: int
+    channel: str
+    source: str
+    address: str
+    assistant_id: UUID
+
+    @classmethod
+    def of(cls, dialog: Dialog | LockedDialog) -> Self:
+        """From a dialog however it was read."""
+        return cls(**{name: getattr(dialog, name) for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An accepted row that waits for its answer.
+
+    `suspect`: its last turn ended with the death of its process. `begun`: its attempt is counted already (the database
+    went away before the commit: that is not the row's fault).
+    """
+
+    tenant_id: UUID
+    row_id: int
+    slot: int
+    epoch: int
+    seq: int
+    question: str
+    sender: str
+    content: str
+    command: str | None
+    private: bool
+    suspect: bool
+    begun: bool = False
+
+    @classmethod
+    def of(cls, row: InboxRow, meaning: Meaning, seq: int, epoch: int) -> Self:
+        """From a row and what it means."""
+        return cls(
+            tenant_id=row.tenant_id,
+            row_id=row.id,
+            slot=row.slot,
+            epoch=epoch,
+            seq=seq,
+            question=meaning.question,
+            sender=meaning.sender,
+            content=meaning.content,
+            command=meaning.command,
+            private=meaning.private,
+            suspect=row.state == "running",
+        )
+
+
+class RunningTurn(Protocol):
+    """A turn as its queue sees it."""
+
+    async def run(self) -> None:
+        """To the end. Raises LostOwnership, Unavailable."""
+        ...
+
+    def fold(self, item: Pending) -> bool:
+        """Take one more message in, if it is not too late for that."""
+        ...
+
+    async def give_back(self) -> None:
+        """It was interrupted: its rows wait for the next owner."""
+        ...
+
+    @property
+    def items(self) -> list[Pending]:
+        """The rows it answers."""
+        ...
+
+
+class TurnFactory(Protocol):
+    """Makes a turn."""
+
+    def __call__(self, dialog: DialogRef, items: list[Pending]) -> RunningTurn:
+        """For these rows of this dialog."""
+        ...
+
+
+@dataclass(slots=True)
+class _Queue:
+    dialog: DialogRef
+    waiting: deque[Pending] = field(default_factory=deque)
+    turn: RunningTurn | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Conversations:
+    """The queues of a shard."""
+
+    def __init__(self, make_turn: TurnFactory) -> None:
+        self._make_turn = make_turn
+        self._queues: dict[UUID, _Queue] = {}
+        self._known: set[int] = set()
+        self._frozen: set[int] = set()
+        self._tasks = Tasks("conversations")
+        self._room = asyncio.Semaphore(TURNS)
+        self._suspects = asyncio.Semaphore(1)
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def push(self, dialog: Dialog | LockedDialog, item: Pending) -> None:
+        """An accepted row waits for its answer; pushing it again changes nothing."""
+        if item.row_id in self._known:
+            return
+        self._known.add(item.row_id)
+        queue = self._queues.get(dialog.id)
+        if queue is None:
+            queue = self._queues[dialog.id] = _Queue(DialogRef.of(dialog))
+        if queue.turn is not None and not queue.waiting and queue.turn.fold(item):
+            return
+        queue.waiting.append(item)
+        if queue.task is None and item.slot not in self._frozen:
+            queue.task = self._tasks.short("turns", self._work(queue))
+
+    def freeze(self, slots: frozenset[int]) -> frozenset[int]:
+        """Start no turn in these; returns those with one running."""
+        self._frozen |= slots
+        return frozenset(q.dialog.slot for q in self._queues.values() if q.turn is not None) & slots
+
+    async def settle(self, slots: frozenset[int]) -> None:
+        """Running turns get two seconds; then they are aborted, and asked again by the next owner."""
+        running = [q.task for q in self._queues.values() if q.task is not None and q.dialog.slot in slots]
+        if running:
+            _, late = await asyncio.wait(running, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    def forget(self, slots: frozenset[int]) -> None:
+        """These are not ours any more: their queues belong to somebody else."""
+        for dialog_id in [key for key, queue in self._queues.items() if queue.dialog.slot in slots]:
+            queue = self._queues.pop(dialog_id)
+            self._forget_rows(queue.waiting)
+            if queue.task is not None:
+                queue.task.cancel()
+        self._frozen -= slots
+
+    async def stop(self) -> None:
+        """Cancel everything, committing nothing."""
+        await self._tasks.stop()
+
+    async def _work(self, queue: _Queue) -> None:
+        """Run the queue's turns until it is empty; then it is evicted."""
+        with bound(dialog_id=str(queue.dialog.id)):
+            while queue.waiting and queue.dialog.slot not in self._frozen:
+                await self._one_turn(queue)
+        queue.task = None
+        if not queue.waiting and self._queues.get(queue.dialog.id) is queue:
+            del self._queues[queue.dialog.id]
+
+    async def _one_turn(self, queue: _Queue) -> None:
+        items = _take(queue.waiting)
+        async with self._suspects if items[0].suspect else self._room:
+            turn = self._make_turn(queue.dialog, items)
+            queue.turn = turn
+            RUNNING.inc()
+            try:
+                await turn.run()
+            except LostOwnership as error:
+                log.info("turn.lost", reason=error.detail)
+            except Unavailable as error:
+                log.warning("turn.postponed", reason=error.detail)
+                queue.waiting.extendleft(reversed(turn.items))
+                await asyncio.sleep(RETRY_AFTER)
+                return
+            except asyncio.CancelledError:
+                await turn.give_back()
+                raise
+            finally:
+                queue.turn = None
+                RUNNING.dec()
+        self._forget_rows(turn.items)
+
+    def _forget_rows(self, items: Iterable[Pending]) -> None:
+        self._known.difference_update(item.row_id for item in items)
+
+
+def _take(waiting: deque[Pending]) -> list[Pending]:
+    """The next turn's rows: what waits from one sender, up to five; a suspect goes alone, a command too."""
+    items = [waiting.popleft()]
+    while waiting and len(items) < FOLD_MAX and may_fold(items, waiting[0]):
+        items.append(waiting.popleft())
+    return items
+
+
+FOLD_MAX = 5  # messages in one turn
+
+
+def may_fold(items: list[Pending], item: Pending) -> bool:
+    """Whether one more message belongs to the same question."""
+    alone = any(other.suspect or other.command for other in (*items, item))
+    return not alone and item.sender == items[0].sender

@@ -1,0 +1,227 @@
+"""One turn: mark its rows running, ask, stream, commit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.answering.model import Answer, Question, Said
+from domain.answering.sentences import sentence
+from domain.answering.service import Answering
+from domain.assistants.model import Assistant
+from domain.dialogs import Dialog
+from domain.dialogs import service as dialogs
+from domain.dialogs.model import AI_MODES
+from domain.inbox.service import MAX_TURN_ATTEMPTS
+from domain.kit.clock import Clock
+from domain.kit.db import Database
+from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.ids import uuid7
+from domain.kit.log import logger
+from domain.kit.metrics import Counter, Histogram
+from domain.kit.tasks import Tasks
+from shards.commits import Row, TurnCommits, TurnResult
+from shards.conversations import FOLD_MAX, DialogRef, Pending, may_fold
+from shards.ownership import Ownership
+from shards.streaming import TurnStream
+
+log = logger(__name__)
+
+FOLD_WITHIN = 8.0  # seconds from the start of a turn in which messages still fold into it
+HISTORY = 12  # messages of context
+
+TURNS = Counter("replyx_turns_total", "Turns by how they ended", ["end"])
+SECONDS = Histogram(
+    "replyx_turn_seconds", "From a turn's start to its commit", buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60)
+)
+
+FindAssistant = Callable[[UUID, UUID], Awaitable[Assistant]]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnParts:
+    """What every turn of a shard works with."""
+
+    db: Database
+    ownership: Ownership
+    commits: TurnCommits
+    answering: Answering
+    find_assistant: FindAssistant
+    stream: Callable[[DialogRef, UUID, bool], TurnStream]
+    clock: Clock
+    tasks: Tasks
+
+
+class Turn:
+    """Answers some rows of one dialog once."""
+
+    def __init__(self, parts: TurnParts, dialog: DialogRef, items: list[Pending]) -> None:
+        self._parts = parts
+        self._dialog = dialog
+        self._items = items
+        self._begun = {item.row_id for item in items if item.begun}
+        self._turn_id = uuid7()
+        self._started = parts.clock.monotonic()
+        self._stream = parts.stream(dialog, self._turn_id, items[0].private)
+        self._asking: asyncio.Task[Answer] | None = None
+        self._refold = False
+        self._committing = False
+        self._attempts = 1
+
+    @property
+    def items(self) -> list[Pending]:
+        """The rows it answers; `begun` on those whose attempt is counted."""
+        return [replace(item, begun=item.row_id in self._begun) for item in self._items]
+
+    def fold(self, item: Pending) -> bool:
+        """Take one more message in: what was being asked is asked again with it."""
+        late = self._committing or self._parts.clock.monotonic() - self._started > FOLD_WITHIN
+        if late or len(self._items) >= FOLD_MAX or not may_fold(self._items, item):
+            return False
+        self._items.append(item)
+        self._refold = True
+        if self._asking is not None:
+            self._asking.cancel()
+        return True
+
+    async def run(self) -> None:
+        """To its commit. Raises LostOwnership, Unavailable."""
+        with SECONDS.time():
+            answer = await self._ask_until_settled()
+            if answer is not _BURIED:
+                await self._commit(answer)
+
+    async def give_back(self) -> None:
+        """It was interrupted; the next owner asks again."""
+        TURNS.labels("aborted").inc()
+        await self._stream.end("aborted")
+        rows = [self._row(item) for item in self._items if item.row_id in self._begun]
+        try:
+            if rows and self._parts.ownership.owns(self._dialog.slot):
+                await self._parts.commits.give_back(rows)
+        except (Unavailable, LostOwnership) as error:
+            log.warning("turn.not_given_back", reason=error.detail)
+
+    async def _ask_until_settled(self) -> Answer | None:
+        """The answer to everything that folded in; None where an assistant may not answer any more."""
+        while True:
+            self._refold = False
+            if not await self._begin():
+                return _BURIED
+            context = await self._context()
+            if context is None:
+                self._committing = True
+                return None
+            if self._refold:
+                continue
+            answer = await self._ask(context)
+            if answer is not None:
+                self._committing = True
+                return answer
+            await self._stream.end("aborted")
+
+    async def _begin(self) -> bool:
+        """Count the attempt of rows that are new here; False when one has used up its attempts."""
+        for item in [item for item in self._items if item.row_id not in self._begun]:
+            attempts = await self._parts.commits.begin(self._row(item))
+            self._begun.add(item.row_id)
+            self._attempts = max(self._attempts, attempts)
+            if attempts > MAX_TURN_ATTEMPTS:
+                TURNS.labels("dead").inc()
+                await self._parts.commits.bury(
+                    self._row(item), f"the worker died {MAX_TURN_ATTEMPTS} times while answering it"
+                )
+                return False
+        return True
+
+    async def _context(self) -> Question | None:
+        dialog = self._dialog
+        async with self._parts.db.worker_tx() as conn:
+            found = (await dialogs.find_dialogs(conn, [(dialog.tenant_id, dialog.id)])).get(dialog.id)
+            if found is None or found.mode not in AI_MODES:
+                return None
+            first = min(item.seq for item in self._items)
+            said = await dialogs.history(
+                conn, tenant_id=dialog.tenant_id, dialog_id=dialog.id, before=first, limit=HISTORY
+            )
+        assistant = await self._parts.find_assistant(dialog.tenant_id, dialog.assistant_id)
+        return self._question(found, assistant, said)
+
+    def _question(self, found: Dialog, assistant: Assistant, said: list[tuple[str, str]]) -> Question:
+        return Question(
+            tenant_id=found.tenant_id,
+            dialog_id=found.id,
+            turn_id=self._turn_id,
+            assistant=assistant,
+            text="\n".join(item.question for item in self._items if item.question),
+            history=tuple(Said(role, text) for role, text in said),  # type: ignore[arg-type]  # the column's CHECK
+            contact_language=found.contact_language,
+            handoff_open=found.mode == "requested",
+        )
+
+    async def _ask(self, question: Question) -> Answer | None:
+        """Ask in a task of its own, so that a folding message can interrupt it; None when one did."""
+        await self._stream.start()
+        self._asking = self._parts.tasks.short("ask", self._answer(question))
+        try:
+            await asyncio.wait([self._asking])
+        except asyncio.CancelledError:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+            raise
+        if self._asking.cancelled():
+            return None
+        return self._asking.result()
+
+    async def _answer(self, question: Question) -> Answer:
+        fixed = _without_asking(question, self._items[0])
+        if fixed is not None:
+            return fixed
+        try:
+            return await self._parts.answering.answer(question, self._emit)
+        except (LostOwnership, Unavailable):
+            raise
+        except Exception:
+            # A fault of ours must not leave the customer without a word: a person is asked for.
+            log.exception("turn.failed", attempts=self._attempts)
+            language = (question.contact_language or "en")[:2]
+            text = sentence("model_failed_open" if question.handoff_open else "model_failed", language)
+            return Answer(text, handoff="model_failed", receipt={"way": "fault"})
+
+    async def _emit(self, piece: str) -> None:
+        self._parts.ownership.epoch(self._dialog.slot)
+        await self._stream.emit(piece)
+
+    async def _commit(self, answer: Answer | None) -> None:
+        result = TurnResult(
+            tenant_id=self._dialog.tenant_id,
+            dialog_id=self._dialog.id,
+            slot=self._dialog.slot,
+            epoch=self._items[0].epoch,
+            turn_id=self._turn_id,
+            rows=tuple(item.row_id for item in self._items),
+            question="\n".join(item.question for item in self._items)[:500],
+            message_id=uuid7(),
+            answer=answer,
+        )
+        spoken = await self._parts.commits.finish(result)
+        TURNS.labels("answered" if spoken else "silent").inc()
+        await self._stream.end("done" if spoken else "aborted")
+
+    def _row(self, item: Pending) -> Row:
+        return Row(item.tenant_id, item.row_id, item.slot, item.epoch)
+
+
+_BURIED = Answer("")
+
+
+def _without_asking(question: Question, item: Pending) -> Answer | None:
+    """What needs no knowledge: the greeting of /start, and content without words."""
+    language = (question.contact_language or "en")[:2]
+    if item.command == "start":
+        greeting = question.assistant.greeting
+        text = greeting.get(language) or greeting.get("en") or next(iter(greeting.values()), "")
+        return Answer(text or sentence("greeting", language), receipt={"way": "greeting"})
+    if not question.text and item.content != "text":
+        return Answer(sentence("content", language), receipt={"way": "content"})
+    return None
