@@ -56,15 +56,12 @@ class Knowledge:
         async with self._db.tenant_tx(tenant_id) as conn:
             index_id = await self._index(conn, vector) if vector is not None else None
             scope = Scope(tenant_id, assistant_id, index_id, vector if index_id is not None else None)
-            words = await search_queries.fetch_words(conn, scope, question)
-            pair = await _pair(conn, scope, words, language)
+            words = rules.content_words(await search_queries.fetch_words(conn, scope, question))
+            embedded = scope.vector is not None
+            scale = rules.calibration(self._embedder.model) if embedded and self._embedder else None
+            pair = await _pair(conn, scope, words, language, scale)
             passages, background = await _passages(conn, scope, words, language, limit)
-        embedded = scope.vector is not None
-        confident = (
-            rules.is_confident(passages, words=words, background=background, language=language)
-            if embedded
-            else (rules.is_confident_by_words(passages))
-        )
+        confident = rules.is_confident(passages, language=language, background=background, scale=scale)
         return Retrieval(pair, tuple(passages), confident=confident, embedded=embedded, language=language)
 
     async def _embed(self, question: str) -> Vector | None:
@@ -88,13 +85,15 @@ class Knowledge:
         return self._indexes[key]
 
 
-async def _pair(conn: Conn, scope: Scope, words: Sequence[Word], language: str) -> QaMatch | None:
+async def _pair(
+    conn: Conn, scope: Scope, words: Sequence[Word], language: str, scale: rules.Calibration | None
+) -> QaMatch | None:
     if scope.vector is not None:
         ids = await search_queries.fetch_nearest_pairs(conn, scope, PAIR_CANDIDATES)
     else:
         ids = await search_queries.fetch_pairs_by_words(conn, scope, words, PAIR_CANDIDATES)
     for found in await search_queries.fetch_found_pairs(conn, scope, ids, words) if ids else ():
-        if rules.pair_fits(found, words=words, language=language, embedded=scope.vector is not None):
+        if rules.pair_fits(found, words=words, language=language, scale=scale):
             return QaMatch(found.id, found.question, found.answer, found.language, found.cosine)
     return None
 

@@ -9,6 +9,7 @@ _ATX = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
+_TITLE = re.compile(r"[^\W\d_][^\n]{1,58}[^\W_]")  # plain text: begins with a letter, ends without punctuation
 _INLINE = (
     (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),  # an image: its description
     (re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)[^)]*\)"), r"\1 (\2)"),
@@ -34,10 +35,17 @@ def decode(data: bytes) -> str:
 
 
 def parse_text(data: bytes) -> list[Block]:
-    """Paragraphs, without headings."""
+    """Paragraphs; a short first line without a full stop, as people write headings where there are none, is one."""
     outline = Outline()
     for paragraph in re.split(r"\n\s*\n", decode(data).replace("\r\n", "\n").replace("\r", "\n")):
-        outline.text(paragraph)
+        first, _, rest = paragraph.strip().partition("\n")
+        if rest and _TITLE.fullmatch(first.strip()) and len(first) < len(rest):
+            outline.heading(2, first)
+            outline.text(rest)
+        elif first.isupper() and not rest and len(first) <= 100:
+            outline.heading(1, first)
+        else:
+            outline.text(paragraph)
     return outline.blocks()
 
 
