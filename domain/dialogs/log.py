@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from domain.bus import DialogEvent
 from domain.dialogs import queries
 from domain.dialogs.model import Delivery, LockedDialog, MessageDraft, Mode
@@ -106,7 +108,7 @@ def _message_row(dialog: LockedDialog, seq: int, draft: MessageDraft) -> tuple[o
         draft.id,
         draft.role,
         draft.text,
-        draft.citations,
+        orjson.dumps(draft.citations).decode(),  # a list inside jsonb[] would be one more dimension of the array
         draft.client_id,
         draft.turn_id,
         draft.delivery,

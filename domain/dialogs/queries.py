@@ -54,8 +54,11 @@ ON CONFLICT DO NOTHING
 INSERT_MESSAGES = """
 INSERT INTO messages (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified,
     author, receipt)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+SELECT tenant_id, dialog_id, seq, id, role, text, citations::jsonb, client_id, turn_id, delivery, verified, author,
+    receipt
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::uuid[], $10::text[], $11::boolean[], $12::text[], $13::jsonb[])
+    AS t (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt)
 """
 
 # Appends every other event.

@@ -138,4 +138,12 @@ async def _init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         decoder=lambda data: orjson.loads(data[1:]),
         format="binary",
     )
+    # asyncpg's own UUID class is refused by orjson, and is no faster than the standard one
+    await conn.set_type_codec(
+        "uuid",
+        schema="pg_catalog",
+        encoder=lambda value: (value if isinstance(value, UUID) else UUID(value)).bytes,
+        decoder=lambda data: UUID(bytes=data),
+        format="binary",
+    )
     await register_vector(conn)
