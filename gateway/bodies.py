@@ -46,7 +46,7 @@ async def read_json(request: web.Request, model: type[BaseModel]) -> BaseModel:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "surrogate" in str(error):
+        if "surrogate" in str(error) and b"\\u" in raw:
             raise Malformed("A text contains half of a character (a lone surrogate); remove it.") from error
         raise Malformed(f"The body is not valid JSON: {error}.") from error
     if b"\\u0000" in raw and _has_nul(value):
