@@ -18,7 +18,7 @@ DRAFT_MAX = 4000  # characters shown of a growing text
 class EphemeralSender(Protocol):
     """Sends what may be lost, if the limits have room right now; None if they have not."""
 
-    async def send_ephemeral(self, method: str, payload: dict[str, object]) -> Outcome | None:
+    async def send_ephemeral(self, bot_id: int, method: str, payload: dict[str, object]) -> Outcome | None:
         """One call."""
         ...
 
@@ -27,16 +27,26 @@ class DraftSender:
     """Shows one turn's text in one chat."""
 
     def __init__(
-        self, sender: EphemeralSender, tasks: Tasks, clock: Clock, *, chat_id: int, topic_id: int | None, draft_id: int
+        self,
+        sender: EphemeralSender,
+        tasks: Tasks,
+        clock: Clock,
+        *,
+        bot_id: int,
+        chat_id: int,
+        topic_id: int | None,
+        draft_id: int,
+        private: bool,
     ) -> None:
         self._sender = sender
+        self._bot_id = bot_id
         self._tasks = tasks
         self._clock = clock
         self._chat: dict[str, object] = {"chat_id": chat_id}
         if topic_id is not None:
             self._chat["message_thread_id"] = topic_id
         self._draft_id = draft_id
-        self._drafts = chat_id > 0
+        self._drafts = private
         self._shown_at = -1e9
         self._busy = False
         self._stopped = False
@@ -72,7 +82,7 @@ class DraftSender:
 
     async def _call(self, method: str, payload: dict[str, object]) -> None:
         try:
-            outcome = await self._sender.send_ephemeral(method, payload)
+            outcome = await self._sender.send_ephemeral(self._bot_id, method, payload)
         finally:
             self._busy = False
         if isinstance(outcome, Refused) and method == "sendMessageDraft":

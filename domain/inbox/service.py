@@ -1,5 +1,6 @@
 """The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
@@ -41,6 +42,14 @@ class InboxWriter:
         """Store one arrival; True if it is new, False if it was there. Raises Unavailable, having stored nothing
         that the caller may acknowledge."""
         return await self._batch.add(arrival)
+
+    async def put_all(self, arrivals: Sequence[Arrival]) -> None:
+        """Store several; returns when all are committed. Raises Unavailable if any is not."""
+        futures = [self._batch.submit(arrival) for arrival in arrivals]
+        if futures:
+            await asyncio.wait(futures)
+        for future in futures:
+            future.result()
 
     async def _flush(self, arrivals: Sequence[Arrival]) -> list[bool]:
         async with self._transaction() as conn:

@@ -67,12 +67,16 @@ class GroupCommit(Generic[T, R]):
 
     async def add(self, item: T) -> R:
         """Wait until the item is committed and return its result. Raises what `flush` raised for it."""
+        return await self.submit(item)
+
+    def submit(self, item: T) -> asyncio.Future[R]:
+        """The same without waiting: the future of the result. Raises Unavailable when too much waits already."""
         if len(self._pending) >= self._max_pending:
             raise Unavailable(f"{self._name} is overloaded; try again in a moment.", retry_after=1)
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._pending.append((item, future))
         self._wake.set()
-        return await future
+        return future
 
     async def _run(self) -> None:
         while True:

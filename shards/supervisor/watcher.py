@@ -19,8 +19,7 @@ from shards.supervisor.verdicts import Record
 log = logger(__name__)
 
 POLL_SECONDS = 1.0
-DRAIN_SECONDS = 20  # the longest a shard takes to stop
-STOP_WAIT = DRAIN_SECONDS + 5
+STOP_WAIT = 25  # seconds until supervisord kills: above shards.worker.SHUTDOWN_SECONDS (a test compares)
 
 
 class Watcher:

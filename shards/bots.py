@@ -1,0 +1,159 @@
+"""The bots of the owned slots: known, receiving, paused, or gone; reloaded when somebody changes one."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domain.bots import Bot
+from domain.bots import service as bots
+from domain.clients.telegram import Outcome, TelegramClient
+from domain.kit.db import Database
+from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.log import logger
+from domain.kit.metrics import gauge
+from domain.kit.sealing import KeyRing, SealBroken
+from domain.kit.tasks import Tasks
+from shards.ownership import Ownership
+from shards.polling import Poller
+from shards.webhooks import WebhookKeeper
+
+log = logger(__name__)
+
+LOADED = gauge("replyx_bots_loaded", "Bots of the owned slots, by mode", ("mode",))
+
+
+@dataclass(slots=True)
+class _Known:
+    bot: Bot
+    token: str
+    task: asyncio.Task[None] | None = None
+
+
+class BotRegistry:
+    """What this shard knows of its bots."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        client: TelegramClient,
+        keyring: KeyRing,
+        ownership: Ownership,
+        poller: Poller,
+        webhooks: WebhookKeeper,
+    ) -> None:
+        self._db = db
+        self._client = client
+        self._keyring = keyring
+        self._ownership = ownership
+        self._poller = poller
+        self._webhooks = webhooks
+        self._known: dict[int, _Known] = {}
+        self._changed: set[int] = set()
+        self._wake = asyncio.Event()
+        self._tasks = Tasks("bots")
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def find(self, bot_id: int) -> Bot | None:
+        """The bot, from memory or from Postgres; None when it was removed."""
+        known = self._known.get(bot_id)
+        if known is None:
+            await self._reload([bot_id])
+            known = self._known.get(bot_id)
+        return known.bot if known else None
+
+    async def call(self, bot: Bot, method: str, payload: dict[str, object]) -> Outcome:
+        """Call a method as this bot. Raises LostOwnership for a bot that is not ours any more."""
+        known = self._known.get(bot.id)
+        if known is None or not self._ownership.owns(bot.slot):
+            raise LostOwnership(f"bot {bot.id} is not ours")
+        return await self._client.call(known.token, method, payload)
+
+    async def token_died(self, bot: Bot, reason: str) -> None:
+        """Telegram does not accept the token any more: the bot stops until its tenant gives a new one."""
+        async with self._db.worker_tx() as conn:
+            await bots.note_error(conn, tenant_id=bot.tenant_id, bot_id=bot.id, error=reason, state="revoked")
+        self.changed(bot.id)
+
+    def changed(self, bot_id: int) -> None:
+        """Somebody rang: read this bot again."""
+        self._changed.add(bot_id)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Eternal: reload what changed."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            changed, self._changed = self._changed, set()
+            try:
+                await self._reload(sorted(changed))
+            except Unavailable:
+                self._changed |= changed
+                await asyncio.sleep(1.0)
+                self._wake.set()
+
+    async def gained(self, slots: frozenset[int]) -> None:
+        """Load the bots of new slots and let them receive."""
+        async with self._db.worker_tx() as conn:
+            found = await bots.list_by_slots(conn, slots=sorted(slots))
+        for bot in found:
+            self._install(bot)
+
+    def freeze(self, slots: frozenset[int]) -> frozenset[int]:
+        """Stop receiving in these."""
+        for known in self._in(slots):
+            self._stop(known)
+        return frozenset()
+
+    async def settle(self, slots: frozenset[int]) -> None:
+        """Nothing of ours is left in flight after `freeze`."""
+
+    def forget(self, slots: frozenset[int]) -> None:
+        """These bots are somebody else's."""
+        for known in list(self._in(slots)):
+            self._remove(known)
+
+    async def stop(self) -> None:
+        """Cancel everything."""
+        await self._tasks.stop()
+
+    def _in(self, slots: frozenset[int]) -> Iterable[_Known]:
+        return [known for known in self._known.values() if known.bot.slot in slots]
+
+    async def _reload(self, ids: Iterable[int]) -> None:
+        for bot_id in ids:
+            async with self._db.worker_tx() as conn:
+                bot = await bots.find(conn, bot_id=bot_id)
+            known = self._known.get(bot_id)
+            if known is not None:
+                self._stop(known)
+                self._remove(known)
+            if bot is not None and bot.slot in self._ownership.held:
+                self._install(bot)
+
+    def _install(self, bot: Bot) -> None:
+        if bot.id in self._known:
+            return
+        try:
+            token = self._keyring.unseal(bot.token_sealed, place=bots.token_place(bot.tenant_id, bot.id))
+        except SealBroken as error:
+            log.error("bot.sealed_with_another_key", bot=bot.id, error=str(error))
+            return
+        known = self._known[bot.id] = _Known(bot, token)
+        LOADED.labels(bot.mode).inc()
+        if bot.state == "active":
+            run = self._poller.run if bot.mode == "polling" else self._webhooks.keep
+            known.task = self._tasks.short(bot.mode, run(bot, token))
+
+    def _stop(self, known: _Known) -> None:
+        if known.task is not None:
+            known.task.cancel()
+            known.task = None
+
+    def _remove(self, known: _Known) -> None:
+        self._stop(known)
+        self._known.pop(known.bot.id, None)
+        LOADED.labels(known.bot.mode).dec()

@@ -1,0 +1,84 @@
+"""getUpdates for bots without a webhook: persist first, then ack.
+
+The next call's offset acknowledges; it advances only after the batch is committed, and the inbox's keys make a batch
+that Telegram repeats harmless. So no offset is stored: a new owner begins where Telegram still has updates.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from domain.bots import Bot
+from domain.clients.telegram import Done, Outcome, Refused, TelegramClient
+from domain.inbox import Arrival, InboxWriter
+from domain.kit.clock import Clock
+from domain.kit.errors import Unavailable
+from domain.kit.log import logger
+
+log = logger(__name__)
+
+LONG_POLL = 25  # seconds Telegram holds an empty call
+LIMIT = 100
+BACKOFF_MAX = 30.0  # seconds
+ALLOWED = ["message", "my_chat_member", "callback_query"]
+
+TokenDied = Callable[[Bot, str], Awaitable[None]]
+
+
+class Poller:
+    """Polls bots; one `run` a bot."""
+
+    def __init__(self, client: TelegramClient, inbox: InboxWriter, clock: Clock) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._clock = clock
+        self.token_died: TokenDied | None = None
+
+    async def run(self, bot: Bot, token: str) -> None:
+        """Receive until cancelled, or until the token turns out dead."""
+        offset = 0
+        failures = 0
+        while True:
+            payload: dict[str, Any] = {"timeout": LONG_POLL, "limit": LIMIT, "allowed_updates": ALLOWED}
+            if offset:
+                payload["offset"] = offset
+            outcome = await self._client.call(token, "getUpdates", payload, seconds=LONG_POLL + 10)
+            if isinstance(outcome, Done):
+                failures = 0
+                offset = await self._store(bot, outcome.result, offset)
+                continue
+            if isinstance(outcome, Refused) and outcome.code in {401, 404}:
+                if self.token_died is not None:
+                    await self.token_died(bot, "Telegram does not accept this bot's token any more.")
+                return
+            failures += 1
+            await self._recover(bot, token, outcome, failures)
+
+    async def _store(self, bot: Bot, updates: list[dict[str, Any]], offset: int) -> int:
+        """Commit a batch; returns the offset that acknowledges it."""
+        if not updates:
+            return offset
+        arrivals = [
+            Arrival(bot.tenant_id, bot.slot, "telegram", str(bot.id), str(update["update_id"]), orjson.dumps(update))
+            for update in updates
+        ]
+        while True:
+            try:
+                await self._inbox.put_all(arrivals)
+                return max(int(update["update_id"]) for update in updates) + 1
+            except Unavailable as error:
+                log.warning("polling.paused", bot=bot.id, reason=error.detail)
+                await self._clock.sleep(1.0)
+
+    async def _recover(self, bot: Bot, token: str, outcome: Outcome, failures: int) -> None:
+        wait = min(BACKOFF_MAX, 0.5 * 2**failures)
+        if isinstance(outcome, Refused):
+            wait = outcome.retry_after or wait
+            if outcome.code == 409 and "webhook" in outcome.description:
+                await self._client.call(token, "deleteWebhook", {"drop_pending_updates": False}, seconds=10)
+                wait = 0.0
+            elif outcome.code == 409:
+                wait = 3.0  # another poller: the last owner's call, which Telegram ends by itself
+        log.info("polling.interrupted", bot=bot.id, outcome=repr(outcome), wait=wait)
+        await self._clock.sleep(wait)

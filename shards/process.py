@@ -1,0 +1,115 @@
+"""The process of a shard worker: what it opens, how it listens, how it ends."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from domain.bus import Publisher, Subscriber, bell_channel, members_channel
+from domain.clients.embeddings import HttpEmbedder
+from domain.clients.llm import LlmClient
+from domain.clients.telegram import TelegramClient, telegram_session
+from domain.kit.clock import SystemClock
+from domain.kit.db import Database
+from domain.kit.log import logger
+from domain.kit.redis import connect
+from domain.kit.sealing import create_key_file, load_keyring
+from domain.kit.settings import Settings
+from domain.kit.tasks import Tasks
+from shards.worker import Clients, Worker
+
+log = logger(__name__)
+
+WORKER_POOL = 8  # connections that write
+APP_POOL = 4  # connections that read knowledge as the tenant
+
+
+@asynccontextmanager
+async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Clients]:
+    """Open what a worker talks to. Raises Unavailable with one sentence when Postgres does not answer."""
+    if settings.secret_key_file is None:
+        settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+        create_key_file(settings.key_file)
+    keyring = load_keyring(settings.key_file)
+    db = await Database.open(settings, app=APP_POOL, worker=WORKER_POOL, name=name)
+    redis = connect(settings.redis_dsn)
+    embedder = HttpEmbedder.from_settings(settings)
+    if embedder is not None:
+        embedder.start()
+    llm = LlmClient.from_settings(settings)
+    session = telegram_session(connections=2000)
+    try:
+        yield Clients(
+            db=db,
+            publisher=Publisher(redis),
+            telegram=TelegramClient(session, settings.telegram_api_url),
+            embedder=embedder,
+            llm=llm,
+            keyring=keyring,
+            clock=SystemClock(),
+        )
+    finally:
+        await session.close()
+        if llm is not None:
+            await llm.close()
+        if embedder is not None:
+            await embedder.close()
+        await redis.aclose()
+        await db.close()
+
+
+@asynccontextmanager
+async def listening(settings: Settings, worker: Worker) -> AsyncIterator[None]:
+    """Hear the doorbells of the owned slots and of the members."""
+    redis = connect(settings.redis_dsn, timeout=None)
+    subscriber = Subscriber(redis, worker.on_signal, worker.ownership.look)
+    worker.ownership.add_user(Listener(subscriber, worker.tasks))
+    await subscriber.add([members_channel()])
+    worker.tasks.eternal("subscriber", subscriber.run())
+    try:
+        yield
+    finally:
+        await redis.aclose()
+
+
+class Listener:
+    """Follows the owned slots with subscriptions."""
+
+    def __init__(self, subscriber: Subscriber, tasks: Tasks) -> None:
+        self._subscriber = subscriber
+        self._tasks = tasks
+
+    async def gained(self, slots: frozenset[int]) -> None:
+        """Hear them."""
+        await self._subscriber.add(bell_channel(slot) for slot in sorted(slots))
+
+    def freeze(self, slots: frozenset[int]) -> frozenset[int]:
+        """Nothing is in flight in a subscription."""
+        del slots
+        return frozenset()
+
+    async def settle(self, slots: frozenset[int]) -> None:
+        """Nothing is in flight in a subscription."""
+
+    def forget(self, slots: frozenset[int]) -> None:
+        """Stop hearing them."""
+        self._tasks.short("unsubscribe", self._subscriber.remove(bell_channel(slot) for slot in sorted(slots)))
+
+
+async def serve(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT, then drain. Raises TaskEnded, Unavailable."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    program = settings.replyx_instance or "shard"
+    async with open_clients(settings, name=program) as clients:
+        worker = Worker(settings, clients, program=program)
+        async with listening(settings, worker):
+            try:
+                await worker.start()
+                log.info("worker.started", member=worker.ownership.member_id)
+                await worker.run_until(stop)
+                await worker.drain()
+            finally:
+                await worker.close()
+        log.info("worker.stopped")

@@ -1,0 +1,242 @@
+"""The shard worker: its parts, how they are wired, and the phases of its start and its end."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.answering.service import Answering
+from domain.bus import Bell, BotChanged, MembersChanged, Publisher, Signal
+from domain.clients.embeddings import HttpEmbedder
+from domain.clients.llm import LlmClient
+from domain.clients.telegram import TelegramClient
+from domain.inbox import InboxWriter
+from domain.inbox import service as inbox
+from domain.kit.clock import Clock
+from domain.kit.db import Database
+from domain.kit.errors import Unavailable
+from domain.kit.jobs import Handler
+from domain.kit.log import logger
+from domain.kit.sealing import KeyRing
+from domain.kit.settings import Settings
+from domain.kit.tasks import Tasks
+from domain.knowledge import jobs as knowledge_jobs
+from domain.knowledge.retrieval import Knowledge
+from domain.knowledge.service import EMBED_PAIRS, INGEST, REINDEX
+from shards.bots import BotRegistry
+from shards.commits import TurnCommits
+from shards.conversations import Conversations, DialogRef, Pending
+from shards.delivery import DeliveryMarks
+from shards.directory import Directory
+from shards.drafts import DraftSender
+from shards.intake import Intake
+from shards.jobs import JobRunner
+from shards.outbox import Sender
+from shards.ownership import Ownership
+from shards.polling import Poller
+from shards.recovery import Recovery
+from shards.streaming import TurnStream
+from shards.turn import Turn, TurnParts
+from shards.webhooks import WebhookKeeper
+
+log = logger(__name__)
+
+TIDY_EVERY = 3600.0  # seconds between deletions of old keys and rows
+
+# The phases of the end with their deadlines in seconds; supervisord's stopwaitsecs is longer than their sum.
+DRAIN_SECONDS = 15.0
+COMPONENTS_SECONDS = 3.0
+SHUTDOWN_SECONDS = DRAIN_SECONDS + COMPONENTS_SECONDS
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What a worker talks to."""
+
+    db: Database
+    publisher: Publisher
+    telegram: TelegramClient
+    embedder: HttpEmbedder | None
+    llm: LlmClient | None
+    keyring: KeyRing
+    clock: Clock
+
+
+class Worker:
+    """One shard."""
+
+    def __init__(self, settings: Settings, clients: Clients, *, program: str) -> None:
+        self._settings = settings
+        self._clients = clients
+        self.tasks = Tasks(program)
+        db, clock, publisher = clients.db, clients.clock, clients.publisher
+        self.ownership = Ownership(db, publisher, clock, program=program)
+        self._writer = InboxWriter(db.worker_tx, publisher)
+        self._directory = Directory(db, clock)
+        self.bots = self._make_bots()
+        self._marks = DeliveryMarks(db, publisher)
+        self.sender = Sender(
+            db=db,
+            ownership=self.ownership,
+            marks=self._marks,
+            call=self.bots.call,
+            find_bot=self.bots.find,
+            policy=self._directory.policy,
+            token_died=self.bots.token_died,
+            clock=clock,
+        )
+        self._commits = TurnCommits(db, publisher, self.sender.push)
+        self.conversations = Conversations(self._make_turn)
+        self.intake = Intake(
+            db=db,
+            publisher=publisher,
+            ownership=self.ownership,
+            conversations=self.conversations,
+            find_bot=self.bots.find,
+            clock=clock,
+        )
+        self.jobs = JobRunner(db, self.ownership, self._job_handlers(), clock)
+        self._turn_parts = self._make_turn_parts()
+        recovery = Recovery(db, self.ownership, self.bots, self.conversations)
+        # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
+        for user in (self.bots, self.sender, recovery, self.intake, self.jobs):
+            self.ownership.add_user(user)
+        self.ownership.stats = self._stats
+
+    def on_signal(self, channel: str, received: Signal) -> None:
+        """A doorbell."""
+        del channel
+        match received:
+            case Bell(slot=slot, what="inbox"):
+                self.intake.ring(slot)
+            case Bell(what="outbox"):
+                self.sender.ring()
+            case Bell(what="jobs"):
+                self.jobs.ring()
+            case BotChanged(bot_id=bot_id):
+                self.bots.changed(bot_id)
+            case MembersChanged():
+                self.ownership.look()
+
+    async def start(self) -> None:
+        """Join, and begin to work in whatever slots we get. Raises Unavailable."""
+        for batch in (self._writer, self._marks, self._commits):
+            batch.start()
+        await self.ownership.join()
+        self.tasks.eternal("renewals", self.ownership.run_renewals())
+        self.tasks.eternal("ownership", self.ownership.run_reconciliation())
+        self.tasks.eternal("intake", self.intake.run())
+        self.tasks.eternal("outbox", self.sender.run())
+        self.tasks.eternal("jobs", self.jobs.run())
+        self.tasks.eternal("bots", self.bots.run())
+        self.tasks.eternal("tidy", self._tidy())
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Work until `stop`. Raises TaskEnded when a part dies or the lease is lost."""
+        await self.tasks.run_until(stop)
+
+    async def drain(self) -> None:
+        """The planned end, phase by phase; whatever misses its deadline is left to the next owner's recovery."""
+        # 1. Take nothing new, release idle slots at once, settle the busy ones, leave.
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.ownership.drain()
+        except (TimeoutError, Unavailable) as error:
+            log.warning("worker.drain_incomplete", error=repr(error))
+
+    async def close(self) -> None:
+        """Stop the parts; nothing is committed after a lost lease, because every commit is fenced."""
+        # 2. Stop loops and what they started.
+        await self.tasks.stop()
+        for part in (self.bots, self.conversations, self.sender, self.jobs):
+            await part.stop()
+        # 3. Flush what was handed to the batches.
+        try:
+            async with asyncio.timeout(COMPONENTS_SECONDS):
+                for batch in (self._commits, self._marks, self._writer):
+                    await batch.close()
+        except (TimeoutError, Unavailable) as error:
+            log.warning("worker.close_incomplete", error=repr(error))
+
+    def _make_bots(self) -> BotRegistry:
+        clients = self._clients
+        poller = Poller(clients.telegram, self._writer, clients.clock)
+        registry = BotRegistry(
+            db=clients.db,
+            client=clients.telegram,
+            keyring=clients.keyring,
+            ownership=self.ownership,
+            poller=poller,
+            webhooks=WebhookKeeper(
+                client=clients.telegram,
+                keyring=clients.keyring,
+                base_url=self._settings.base_url,
+                db=clients.db,
+                clock=clients.clock,
+            ),
+        )
+        poller.token_died = registry.token_died
+        return registry
+
+    def _make_turn_parts(self) -> TurnParts:
+        clients = self._clients
+        knowledge = Knowledge(clients.db, clients.embedder, clients.clock)
+        return TurnParts(
+            db=clients.db,
+            ownership=self.ownership,
+            commits=self._commits,
+            answering=Answering(knowledge, clients.llm, clients.clock),
+            find_assistant=self._directory.assistant,
+            stream=self._make_stream,
+            clock=clients.clock,
+            tasks=self.tasks,
+        )
+
+    def _make_turn(self, dialog: DialogRef, items: list[Pending]) -> Turn:
+        return Turn(self._turn_parts, dialog, items)
+
+    def _make_stream(self, dialog: DialogRef, turn_id: UUID, private: bool) -> TurnStream:
+        drafts = None
+        if dialog.channel == "telegram":
+            chat, _, topic = dialog.address.partition("/")
+            drafts = DraftSender(
+                self.sender,
+                self.tasks,
+                self._clients.clock,
+                bot_id=int(dialog.source),
+                chat_id=int(chat),
+                topic_id=int(topic) if topic else None,
+                draft_id=(turn_id.int & 0x7FFFFFFF) or 1,
+                private=private,
+            )
+        return TurnStream(
+            publisher=self._clients.publisher,
+            clock=self._clients.clock,
+            dialog_id=dialog.id,
+            slot=dialog.slot,
+            turn_id=turn_id,
+            drafts=drafts,
+        )
+
+    def _job_handlers(self) -> dict[str, Handler]:
+        embedder = self._clients.embedder
+        if embedder is None:
+            return {}
+        return {
+            INGEST: knowledge_jobs.ingest_handler(embedder),
+            EMBED_PAIRS: knowledge_jobs.embed_pairs_handler(embedder),
+            REINDEX: knowledge_jobs.reindex_handler(embedder),
+        }
+
+    def _stats(self) -> dict[str, int]:
+        return {"bots": len(self.bots), "conversations": len(self.conversations), "slots": len(self.ownership.held)}
+
+    async def _tidy(self) -> None:
+        """Eternal: the owner of slot 0 forgets what is old."""
+        while True:
+            await self._clients.clock.sleep(TIDY_EVERY)
+            if self.ownership.owns(0):
+                try:
+                    async with self._clients.db.worker_tx() as conn:
+                        await inbox.forget_old(conn)
+                except Unavailable as error:
+                    log.warning("tidy.postponed", reason=error.detail)
