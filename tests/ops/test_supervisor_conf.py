@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway import server
 from ops.programs import ROOT, main_config
 from shards.supervisor.program_file import ProgramFile
-from shards.supervisor.watcher import DRAIN_SECONDS, shard_program
-
-GATEWAY_DRAIN = 15
+from shards import worker
+from shards.supervisor.watcher import shard_program
 
 
 def parse(file: Path) -> RawConfigParser:
@@ -23,9 +23,9 @@ def parse(file: Path) -> RawConfigParser:
 
 def test_programs_have_longer_to_stop_than_they_drain(tmp_path: Path) -> None:
     conf = parse(ROOT / "supervisor.conf")
-    assert conf.getint("fcgi-program:gateway", "stopwaitsecs") > GATEWAY_DRAIN
+    assert conf.getint("fcgi-program:gateway", "stopwaitsecs") > server.SHUTDOWN_SECONDS
     shard_program("shard-00", data_dir=tmp_path).write(tmp_path)
-    assert parse(tmp_path / "shard-00.conf").getint("program:shard-00", "stopwaitsecs") > DRAIN_SECONDS
+    assert parse(tmp_path / "shard-00.conf").getint("program:shard-00", "stopwaitsecs") > worker.SHUTDOWN_SECONDS
 
 
 def test_every_program_dies_with_supervisord_and_rotates_its_log() -> None:
