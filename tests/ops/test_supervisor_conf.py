@@ -10,8 +10,8 @@ import pytest
 
 from gateway import server
 from ops.programs import ROOT, main_config
-from shards.supervisor.program_file import ProgramFile
 from shards import worker
+from shards.supervisor.program_file import ProgramFile
 from shards.supervisor.watcher import shard_program
 
 
