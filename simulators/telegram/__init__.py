@@ -1,0 +1,50 @@
+"""A strict stand-in for api.telegram.org: `python -m simulators.telegram --port N [--bots FILE.json] [--open]`.
+
+Owns nothing of the product and imports nothing of it. Used by the demo (with the chat page at `/`), by tests
+(`running_simulator()`) and by benches. Bots reach it at `/bot<TOKEN>/<method>` and `/file/bot<TOKEN>/<path>`.
+
+Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": ...}` with 400, 404 or 409):
+
+- `GET /control/state` bots, users, groups, limits; `GET /health`
+- `POST /control/bots {token?, username?, first_name?, can_join_groups?, can_read_all_group_messages?}`;
+  `DELETE /control/bots/{id}` (its token gets 401)
+- `POST /control/users {id?, first_name?, last_name?, username?, language_code?}`; `POST /control/deactivate {user}`
+- `POST /control/groups {title, type?: group|supergroup|channel, id?, username?, is_forum?, members?: [user ids],
+  bots?: []}`; `POST /control/groups/{id}/{add|kick|migrate|delete|restrict} {bot?|user?|types?: ["text", ...]}`
+- `POST /control/say {bot, user, chat?, text, reply_to?, ...Message fields}`; a command is a text starting with "/"
+- `POST /control/post {bot, user, chat?, message: {...Message fields}}` for stickers, contacts, locations, ...
+- `POST /control/file` multipart (`bot, user, chat?, kind: photo|document|voice|audio|video, caption?, file`), or JSON
+  with `base64`, `name`, `mime_type` (a small sample when no content is given)
+- `POST /control/edit {bot, user, chat?, message_id, text}`; `POST /control/press {bot, user, chat?, message_id, data}`
+- `POST /control/block {bot, user}`, `/control/unblock`; `POST /control/stop {bot, user}` (the preview's stop button)
+- `POST /control/update {bot, update: {...}, filtered?: false, expires?: false}` injects a raw update: only update_id
+  is replaced; `filtered` applies allowed_updates, `expires` the lifetime by its own date
+- `GET /control/chat?bot=&chat=` transcript: messages with edits, previews, actions; `GET /control/chats?bot=`
+- `GET /control/calls?bot=&method=&since=ID&limit=` all API calls with times and outcomes; `DELETE` empties the log
+- `GET|POST|DELETE /control/faults {method: name|"*", action: 429|500|502|504|error|hang|close|delay, times?, bot?,
+  chat_id?, after?, retry_after?, code?, description?, seconds?}`; `after` lets the call take effect first
+- `GET|POST /control/limits {enabled?, bot_per_second?, private_burst?, private_interval?, group_per_minute?,
+  preview_per_second?, hold_seconds?, ...}`
+- `GET /control/queue?bot=`; `GET /control/stream?bot=` server-sent events; `POST /control/reset`
+
+Files: `server` (application, RunningSimulator), `dispatch` (request to answer), `core` (state and parts), `world` and
+`model` (bots, people, chats), `people` (their acts), `update_queue`, `webhook` and `webhook_http` (delivery), `limits`,
+`faults`, `call_log`, `files`, `events`, `transcript`, `params`, `errors`, `clock`, `control` and `control_acts`,
+`methods/` (the Bot API), `formatting/` (parse modes and entities), `static/` (the chat page).
+"""
+
+from simulators.telegram.clock import FakeClock, SystemClock
+from simulators.telegram.core import Options
+from simulators.telegram.limits import LimitSettings
+from simulators.telegram.server import CORE, RunningSimulator, create_app, running_simulator
+
+__all__ = [
+    "CORE",
+    "FakeClock",
+    "LimitSettings",
+    "Options",
+    "RunningSimulator",
+    "SystemClock",
+    "create_app",
+    "running_simulator",
+]

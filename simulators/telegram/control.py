@@ -1,0 +1,267 @@
+"""The control API: JSON over /control, for tests, benches and the chat page. Routes are documented in the package."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from simulators.telegram.core import Core
+from simulators.telegram.errors import ApiError
+from simulators.telegram.faults import Fault
+from simulators.telegram.model import Bot, Chat
+from simulators.telegram.people import ActError, People
+from simulators.telegram.transcript import chat_summary, transcript
+
+Json = dict[str, Any]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ControlError(Exception):
+    """A request that makes no sense; answered with 400 (404 for something that does not exist)."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def reply(data: object, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=orjson.dumps(data), content_type="application/json", status=status)
+
+
+def guarded(handler: Handler) -> Handler:
+    """Turn the expected errors of a handler into {"error": ...}."""
+
+    async def run(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ControlError as error:
+            return reply({"error": str(error)}, error.status)
+        except (ActError, ApiError) as error:
+            return reply({"error": str(error)}, 409)
+        except (KeyError, TypeError, ValueError) as error:
+            return reply({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    return run
+
+
+async def body_of(request: web.Request) -> Json:
+    """The JSON object of a request; an empty body is an empty object."""
+    raw = await request.read()
+    try:
+        data = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise ControlError("the body must be a JSON object") from error
+    if not isinstance(data, dict):
+        raise ControlError("the body must be a JSON object")
+    return data
+
+
+class Control:
+    """Handlers over one simulated Telegram."""
+
+    def __init__(self, core: Core, people: People) -> None:
+        self.core = core
+        self.people = people
+
+    def bot(self, reference: Any) -> Bot:
+        """A bot by id, token or @username. ControlError 404."""
+        world = self.core.world
+        text = str(reference or "")
+        if text in world.tokens:
+            return world.tokens[text]
+        if text.isdigit() and int(text) in world.bots:
+            return world.bots[int(text)]
+        for bot in world.bots.values():
+            if bot.username.lower() == text.lower().lstrip("@"):
+                return bot
+        raise ControlError(f"there is no bot {text!r}", 404)
+
+    def group(self, request: web.Request) -> Chat:
+        """The group of the path. ControlError 404."""
+        chat = self.core.world.chats.get((0, int(request.match_info["id"])))
+        if chat is None:
+            raise ControlError("there is no such group", 404)
+        return chat
+
+    async def state(self, _request: web.Request) -> web.Response:
+        """Everything a page needs to start."""
+        world = self.core.world
+        groups = [chat for (_, chat_id), chat in world.chats.items() if chat_id < 0]
+        return reply(
+            {
+                "bots": [bot_json(bot) for bot in world.bots.values()],
+                "users": list(world.users.values()),
+                "groups": [chat_summary(world, chat) for chat in groups],
+                "limits": asdict(self.core.limits.settings),
+            }
+        )
+
+    async def create_bot(self, request: web.Request) -> web.Response:
+        """Create a bot; answers with its token."""
+        data = await body_of(request)
+        bot = self.core.world.add_bot(
+            data.get("token", ""), username=data.get("username", ""), first_name=data.get("first_name", "")
+        )
+        bot.closed = ""
+        bot.can_join_groups = bool(data.get("can_join_groups", True))
+        bot.reads_all_group_messages = bool(data.get("can_read_all_group_messages", False))
+        return reply(bot_json(bot))
+
+    async def delete_bot(self, request: web.Request) -> web.Response:
+        """Delete a bot (its token gets 401)."""
+        bot = self.bot(request.match_info["id"])
+        self.core.webhooks.remove(bot)
+        self.core.world.remove_bot(bot)
+        return reply({"deleted": bot.id})
+
+    async def create_user(self, request: web.Request) -> web.Response:
+        """Create or change a person."""
+        data = await body_of(request)
+        return reply(self.core.world.add_user(int(data.pop("id", 0) or 0), **data))
+
+    async def deactivate(self, request: web.Request) -> web.Response:
+        """Delete a person's account."""
+        data = await body_of(request)
+        self.core.world.deactivated.add(int(data["user"]))
+        return reply({"deactivated": int(data["user"])})
+
+    async def create_group(self, request: web.Request) -> web.Response:
+        """Create a group with members and bots."""
+        data = await body_of(request)
+        chat = self.core.world.add_group(
+            str(data.get("title", "Group")), str(data.get("type", "supergroup")), int(data.get("id", 0) or 0),
+            str(data.get("username", "")),
+        )  # fmt: skip
+        chat.is_forum = bool(data.get("is_forum", False))
+        for member in data.get("members", []):
+            self.people.add_to_group(chat, int(member))
+        for reference in data.get("bots", []):
+            self.people.add_to_group(chat, self.bot(reference).id)
+        return reply(chat_summary(self.core.world, chat))
+
+    async def change_group(self, request: web.Request) -> web.Response:
+        """/control/groups/{id}/{act}: add, kick, migrate, delete, restrict."""
+        chat, act = self.group(request), request.match_info["act"]
+        data = await body_of(request)
+        if act == "add":
+            member = self.bot(data["bot"]).id if "bot" in data else int(data["user"])
+            self.people.add_to_group(chat, member)
+        elif act == "kick":
+            self.people.kick(chat, self.bot(data["bot"]))
+        elif act == "migrate":
+            return reply(chat_summary(self.core.world, self.people.migrate(chat)))
+        elif act == "delete":
+            chat.deleted = True
+        elif act == "restrict":
+            chat.restricted = set(data["types"])
+        else:
+            raise ControlError(f"unknown act {act!r}", 404)
+        return reply(chat_summary(self.core.world, chat))
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Inject a raw update; only its update_id is replaced."""
+        data = await body_of(request)
+        fields = {key: value for key, value in data["update"].items() if key != "update_id"}
+        world = self.core.world
+        expires_at = None if data.get("expires") else self.core.clock.now() + 86_400
+        bot = self.bot(data.get("bot"))
+        if data.get("filtered") and not bot.wants(next(iter(fields), "")):
+            return reply({"update_id": None})
+        return reply({"update_id": world.push_raw(bot, fields, expires_at=expires_at)})
+
+    async def chat(self, request: web.Request) -> web.Response:
+        """The transcript of a chat."""
+        bot = self.bot(request.query["bot"])
+        chat = self.core.world.chat(bot, int(request.query["chat"]))
+        if chat is None:
+            raise ControlError("there is no such chat", 404)
+        return reply(transcript(self.core.world, chat))
+
+    async def chats(self, request: web.Request) -> web.Response:
+        """The chats of a bot."""
+        bot = self.bot(request.query["bot"])
+        world = self.core.world
+        found = [c for (owner, _), c in world.chats.items() if owner == bot.id or bot.id in c.members]
+        return reply([chat_summary(world, chat) for chat in found])
+
+    async def queue(self, request: web.Request) -> web.Response:
+        """How many updates wait for a bot, and how many were lost."""
+        bot = self.bot(request.query["bot"])
+        return reply({"pending": len(bot.queue), "lost": bot.queue.lost, "next_update_id": bot.queue.next_id})
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """The call log; DELETE empties it."""
+        if request.method == "DELETE":
+            self.core.calls.clear()
+            return reply([])
+        query = request.query
+        bot_id = self.bot(query["bot"]).id if "bot" in query else 0
+        found = self.core.calls.select(
+            bot_id=bot_id,
+            method=query.get("method", ""),
+            since_id=int(query.get("since", 0)),
+            limit=int(query.get("limit", 1_000)),
+        )
+        return reply([asdict(call) for call in found])
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """List, add or clear scripted faults."""
+        if request.method == "DELETE":
+            self.core.faults.clear()
+        elif request.method == "POST":
+            data = await body_of(request)
+            bot = data.pop("bot", None)
+            self.core.faults.add(Fault(**data, bot_id=self.bot(bot).id if bot else 0))
+        return reply(self.core.faults.listed())
+
+    async def limits(self, request: web.Request) -> web.Response:
+        """Show or change the limits."""
+        if request.method == "POST":
+            self.core.limits.change(**await body_of(request))
+        return reply(asdict(self.core.limits.settings))
+
+    async def reset(self, _request: web.Request) -> web.Response:
+        """Forget people, chats, faults and calls; bots and webhooks stay."""
+        self.core.world.reset()
+        self.core.faults.clear()
+        self.core.calls.clear()
+        return reply({"reset": True})
+
+
+def bot_json(bot: Bot) -> Json:
+    """A bot as the control API shows it, token included."""
+    return {
+        **bot.as_user(),
+        "token": bot.token,
+        "webhook_url": bot.webhook.url if bot.webhook else "",
+        "pending": len(bot.queue),
+    }
+
+
+def control_routes(control: Control) -> list[web.RouteDef]:
+    """The routes of this module."""
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "state", control.state),
+        ("POST", "bots", control.create_bot),
+        ("DELETE", "bots/{id}", control.delete_bot),
+        ("POST", "users", control.create_user),
+        ("POST", "deactivate", control.deactivate),
+        ("POST", "groups", control.create_group),
+        ("POST", "groups/{id}/{act}", control.change_group),
+        ("POST", "update", control.update),
+        ("GET", "chat", control.chat),
+        ("GET", "chats", control.chats),
+        ("GET", "queue", control.queue),
+        ("GET", "calls", control.calls),
+        ("DELETE", "calls", control.calls),
+        ("GET", "faults", control.faults),
+        ("POST", "faults", control.faults),
+        ("DELETE", "faults", control.faults),
+        ("GET", "limits", control.limits),
+        ("POST", "limits", control.limits),
+        ("POST", "reset", control.reset),
+    ]
+    return [web.route(verb, f"/control/{path}", guarded(handler)) for verb, path, handler in table]

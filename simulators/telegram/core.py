@@ -1,0 +1,71 @@
+"""One simulated Telegram: its state and its moving parts, handed to every method."""
+
+import random
+from dataclasses import dataclass, field
+
+from simulators.telegram.call_log import CallLog
+from simulators.telegram.clock import Clock, SystemClock
+from simulators.telegram.events import EventHub
+from simulators.telegram.faults import Faults
+from simulators.telegram.files import FileStore
+from simulators.telegram.limits import Limits, LimitSettings
+from simulators.telegram.model import Bot
+from simulators.telegram.params import Params
+from simulators.telegram.webhook import WebhookCenter
+from simulators.telegram.world import World
+
+
+@dataclass(frozen=True)
+class Options:
+    """`local`: webhooks may be http, on any port and address (strict rules otherwise).
+
+    `open`: a well-formed token that nobody created becomes a bot at its first call.
+    """
+
+    local: bool = True
+    open: bool = False
+    seed: int | None = None
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+
+class Core:
+    """Everything the methods and the control API work on."""
+
+    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+        self.options = options
+        self.clock: Clock = clock or SystemClock()
+        self.rng = random.Random(options.seed)
+        self.hub = EventHub()
+        self.world = World(self.clock, self.rng, self.hub)
+        self.limits = Limits(self.clock, options.limits)
+        self.faults = Faults()
+        self.calls = CallLog()
+        self.files = FileStore(self.rng)
+        self.webhooks = WebhookCenter(self.clock, self.rng)
+        self.world.on_update = self.update_arrived
+
+    def update_arrived(self, bot: Bot) -> None:
+        """Wake whoever delivers the bot's updates."""
+        waiter = bot.poll.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        self.webhooks.wake(bot)
+        self.hub.touch()
+
+
+@dataclass
+class Call:
+    """One call of a method by a bot."""
+
+    core: Core
+    bot: Bot
+    params: Params
+    via: str = "http"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A result that comes with a description beside it (setWebhook)."""
+
+    result: object
+    description: str
