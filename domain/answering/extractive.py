@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain.answering.hygiene import AnswerText, hosts_in
@@ -20,6 +20,7 @@ OTHER_LANGUAGE = 0.25
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"»)]?\s+(?=[\"«(*]*[A-ZА-ЯЁ0-9])")
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")
+_NUMBER = re.compile(r"^(?:\d+\.)+\s+")
 _RULE = re.compile(r"^\|?\s*:?-{2,}")
 _FOOTNOTE = re.compile(r" ?\[\d{1,3}\]")
 
@@ -121,8 +122,13 @@ def _rendered(choice: _Choice, weights: dict[str, float]) -> str:
         if room < 0 and lines:
             break
         lines.append(unit)
-    intro = block.head if block.kind == "list" and block.head else block.heading
+    intro = block.head if block.kind == "list" and block.head else _last_heading(block.heading)
     return "\n".join([f"{intro.rstrip(':.')}:" if intro else "", *(_item(block, line) for line in lines)]).strip()
+
+
+def _last_heading(path: str) -> str:
+    """The innermost heading of a path, without its number."""
+    return _NUMBER.sub("", path.rpartition("›")[2].strip())
 
 
 def _item(block: _Block, line: str) -> str:
@@ -153,6 +159,8 @@ def _blocks(source: Source) -> list[_Block]:
                 blocks.append(_Block("table", heading, tuple(rows[1:]), rows[0]))
             else:
                 blocks.append(_Block("text", heading, tuple(rows)))
+        elif kind == "list" and blocks and blocks[-1].kind == "list" and blocks[-1].heading == heading:
+            blocks[-1] = replace(blocks[-1], units=(*blocks[-1].units, *lines))  # only blank lines between the items
         elif kind == "list":
             intro = blocks[-1].units[-1] if blocks and blocks[-1].units[-1].endswith(":") else ""
             blocks.append(_Block("list", heading, tuple(lines), intro))
@@ -188,7 +196,7 @@ def _kind(line: str, before: str) -> str:
         return "blank"
     if _HEADING.match(line):
         return "heading"
-    if line.startswith("|"):
+    if line.startswith("|") or " | " in line:
         return "table"
     if _ITEM.match(line) or before == "list":
         return "list"

@@ -18,27 +18,28 @@ _TLDS = (
     "|es|it|pl|nl|eu|us|ca|in|cn|kz|by|ua|am|ge|tv|to|ly|gl|page|cloud|live|pro|space|website|icu|vip|tech|host|zip"
     "|mov|рф|рус|онлайн|сайт"
 )
-_BARE = rf"(?<![\w-])(?:[\w-]+\.)+(?:{_TLDS})\b(?![\w-])(?:\.[\w-]+)*(?:[:/?#][^\s<>\"'`\]]*)?"
+_IN_URL = r"""[^\s<>"'`()\[\]{}|【】\ue000\ue001]"""
+_BARE = rf"(?<![\w-])(?:[\w-]+\.)+(?:{_TLDS})\b(?![\w-])(?:\.[\w-]+)*(?:[:/?#]{_IN_URL}*)?"
 _TOKEN = re.compile(
     rf"""
       (?P<image>!\[(?!\d{{1,3}}\](?!\(|\[\D))[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])?)
     | \[(?P<label>[^\[\]\n]*)\]\((?P<target>[^)\n]*)\)
     | (?P<gap>[ ]?)[\[【]\^?(?P<numbers>\d{{1,3}}(?:\s*[,;]\s*\d{{1,3}})*)[\]】]
     | \[(?P<text>[^\[\]\n]*)\]\[[^\[\]\n\d][^\[\]\n]*\]
-    | (?P<bang>!+(?=[\[【\ue000]))
     | <(?P<autolink>[a-zA-Z][a-zA-Z0-9+.-]*:[^<>\s]*)>
     | (?P<html></?[a-zA-Z!][^<>\n]*>)
     | (?P<mail>[\w.+-]+@[\w.-]+)
-    | (?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s<>"'`\]]*|\bwww\.[^\s<>"'`\]]+|{_BARE})
+    | (?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://{_IN_URL}*|\bwww\.{_IN_URL}+|{_BARE})
     """,
     re.VERBOSE,
 )
-_HOST = re.compile(rf"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s<>\"'`\]]+|{_BARE}|(?<=@)(?:[\w-]+\.)+[^\W\d_]{{2,}}")
+_HOST = re.compile(rf"[a-zA-Z][a-zA-Z0-9+.-]*://{_IN_URL}+|{_BARE}|(?<=@)(?:[\w-]+\.)+[^\W\d_]{{2,}}")
 _SPACE = re.compile(r"\s")
 _OPEN_TAG = re.compile(r"<[a-zA-Z/!][^>]*$")
 # Markers that are settled already, while a word is looked at again; the characters are private and taken from input.
 _OPENED, _CLOSED = "\ue000", "\ue001"
 _SETTLED = re.compile(f"{_OPENED}(\\d+){_CLOSED}")
+_LIKE_IMAGE = re.compile(rf"!(?=[\[{_OPENED}])")
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ue000\ue001\ufeff\U000e0000-\U000e007f]"
 )
@@ -106,6 +107,8 @@ class AnswerText:
     def _add(self, said: str) -> str:
         if not self.text:
             said = said.lstrip()
+        if said.startswith("[") and self.text.endswith("!"):
+            said = f" {said}"  # what stood between them was removed; together they would be an image
         room = self._limit - 1 - len(self.text)
         if len(said) > room and not self.full:
             said = (said[:room] if len(said) > LONGEST_WORD else "") + "…"
@@ -120,7 +123,8 @@ class AnswerText:
         before = ""
         while before != text:
             before, text = text, _TOKEN.sub(self._replace, text)
-        return _SETTLED.sub(r"[\1]", redact(text))
+        # "Free![1]" is no image, and must not look like one.
+        return _SETTLED.sub(r"[\1]", _LIKE_IMAGE.sub("! ", redact(text)))
 
     def _replace(self, match: re.Match[str]) -> str:
         if (numbers := match["numbers"]) is not None:
@@ -131,8 +135,6 @@ class AnswerText:
             return text
         if (address := match["url"] or match["autolink"]) is not None:
             return self._address(address)
-        if match["bang"] is not None:
-            return "! "  # "Free![1]" is no image, and must not look like one
         return match["mail"] or ""
 
     def _markers(self, gap: str, numbers: str) -> str:
@@ -157,7 +159,7 @@ class AnswerText:
         return address if self._is_allowed(core) else REMOVED + address[len(core) :]
 
     def _is_allowed(self, address: str) -> bool:
-        if "\\" in address or _scheme(address) not in {"", "http", "https"}:
+        if "\\" in address or address.count("://") > 1 or _scheme(address) not in {"", "http", "https"}:
             return False
         host = _host(address)
         return host is not None and host in self._allowed

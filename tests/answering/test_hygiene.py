@@ -136,19 +136,19 @@ _BITS = st.sampled_from(
 _TEXTS = st.one_of(st.lists(_BITS, max_size=40).map("".join), st.text(max_size=200))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(_TEXTS, st.integers(1, 7))
 def test_pieces_do_not_matter(text: str, size: int) -> None:
     assert clean(text, size=size).text == clean(text).text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(_TEXTS)
 def test_nothing_unsafe_is_left(text: str) -> None:
     answer = clean(text, sources=2)
     assert re.search(r"evil\.com(?!\w)", re.sub(r"[\w.+-]+@[\w.-]+", "", answer.text)) is None
     assert "![" not in answer.text
-    assert "<a" not in answer.text
+    assert re.search(r"<a[^<>\n]*>", answer.text) is None
     shown = {int(n) for n in re.findall(r"\[(\d{1,3})\]", answer.text)}
     assert shown == set(range(1, len(answer.cited) + 1))
     assert set(answer.cited) <= {1, 2}
