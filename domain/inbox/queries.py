@@ -69,12 +69,6 @@ UPDATE inbox SET state = 'dead', error = $3, done_at = now()
 WHERE tenant_id = $1 AND id = ANY($2::bigint[]) AND state <> 'done'
 """
 
-# How much waits, and for how long.
-BACKLOG = """
-SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS oldest_seconds
-FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('ready', 'accepted', 'running')
-"""
-
 # Keys older than any redelivery, and rows that are done.
 DELETE_OLD_KEYS = "DELETE FROM inbox_keys WHERE created_at < now() - interval '3 days'"
 DELETE_OLD_ROWS = "DELETE FROM inbox WHERE state = 'done' AND done_at < now() - interval '3 days'"
