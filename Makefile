@@ -69,7 +69,7 @@ check: setup-dev widget ## All static checks
 	$(call say,types)
 	@$(BIN)/mypy
 	$(call say,import contracts)
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 	$(call say,the widget)
 	@$(NPM) run --silent check
 
