@@ -13,11 +13,10 @@ import sys
 from collections.abc import Callable
 
 from domain.knowledge.model import Block
-from domain.knowledge.parsers.outline import BROKEN, Unreadable
+from domain.knowledge.parsers.outline import BROKEN, TOO_COMPLEX, Unreadable
 
 MEMORY = 512 << 20  # bytes of address space
 CPU_SECONDS = 20
-TOO_COMPLEX = "This file is too large or too complex to be read. Split it, or save it as text, and upload that."
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # sched.h: CLONE_NEWUSER, CLONE_NEWNET
 _NOBODY = 65534
 

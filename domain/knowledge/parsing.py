@@ -10,8 +10,7 @@ import orjson
 import domain
 from domain.kit.log import logger
 from domain.knowledge.model import Block, Kind
-from domain.knowledge.parse_child import TOO_COMPLEX
-from domain.knowledge.parsers.outline import Unreadable
+from domain.knowledge.parsers.outline import TOO_COMPLEX, Unreadable
 
 WALL_SECONDS = 40.0  # twice the child's CPU limit: the machine may be busy
 MAX_OUTPUT = 32 << 20  # bytes of JSON; a 25 MB text file fits

@@ -22,7 +22,7 @@ _LATIN = re.compile("[a-z]", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _WORDLIKE = re.compile(r"[^\W_]")
 _TOKEN = re.compile(r"[^\W\d_]+")
-_RUSSIAN_ONLY_LESS = re.compile("[іїєґўђјљњћџѓќәғқңөұүһ]", re.IGNORECASE)  # letters that Russian does not have
+_NOT_RUSSIAN = re.compile("[іїєґўђјљњћџѓќәғқңөұүһ]", re.IGNORECASE)  # other Cyrillic alphabets
 
 # Words so common that a short text in the language has one; none is a word of the other languages we may meet.
 _ENGLISH_WORDS: Final = frozenset(
@@ -59,14 +59,14 @@ def detect_language(text: str) -> str:
     letters = len(_LETTER.findall(text))
     if not letters:
         return "other"
-    if len(_CYRILLIC.findall(text)) >= letters * 0.4:
-        return "other" if len(_RUSSIAN_ONLY_LESS.findall(text)) > letters * 0.01 else "ru"
-    if len(_LATIN.findall(text)) < letters * 0.8:
+    cyrillic = len(_CYRILLIC.findall(text))
+    if cyrillic + len(_LATIN.findall(text)) < letters * 0.8:
         return "other"
     tokens = [token.lower() for token in _TOKEN.findall(text)]
     english = sum(token in _ENGLISH_WORDS for token in tokens)
-    other = sum(token in _OTHER_WORDS for token in tokens)
-    return "other" if other > english else "en"
+    if cyrillic >= letters * (0.5 if english else 0.2):  # Russian with Latin names, not English with a Russian word
+        return "other" if len(_NOT_RUSSIAN.findall(text)) > letters * 0.01 else "ru"
+    return "other" if sum(token in _OTHER_WORDS for token in tokens) > english else "en"
 
 
 def has_words(text: str) -> bool:

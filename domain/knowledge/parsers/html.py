@@ -2,10 +2,10 @@
 
 import re
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from domain.knowledge.model import Block
-from domain.knowledge.parsers.outline import Outline
+from domain.knowledge.parsers.outline import TOO_COMPLEX, Outline, Unreadable
 from domain.knowledge.parsers.text import decode
 
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
@@ -25,8 +25,11 @@ _TOGETHER = frozenset({"ul", "ol", "table", "dl"})  # one block: its items belon
 
 
 def parse_html(data: bytes) -> list[Block]:
-    """Paragraphs, lists and tables under their headings."""
-    page = LexborHTMLParser(_decoded(data))
+    """Paragraphs, lists and tables under their headings. Raises Unreadable."""
+    try:
+        page = LexborHTMLParser(_decoded(data))
+    except SelectolaxError as error:  # it accepts any markup: what fails is memory
+        raise Unreadable(TOO_COMPLEX) from error
     for node in page.css(_NOISE):
         node.decompose()
     reader = _Reader()

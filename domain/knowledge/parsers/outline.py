@@ -5,6 +5,7 @@ import re
 from domain.knowledge.model import Block
 
 BROKEN = "This file is damaged and cannot be read. Save it again in the program that made it and upload it again."
+TOO_COMPLEX = "This file is too large or too complex to be read. Split it, or save it as text, and upload that."
 NO_TEXT = "There is no text in this file; it may be a scan. Upload a version with text in it."
 
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\ufeff\ufffe\uffff\ud800-\udfff]")
