@@ -15,7 +15,9 @@ MAX_SENTENCES = 3
 MAX_CHARS = 700
 FIRST_CHARS = 360  # of a passage of which no word was asked for
 RANK_PRIOR = (0.35, 0.12, 0.0)  # the search saw the meaning, words are only the second opinion
-HEAD_WEIGHT = 0.5
+HEAD_WEIGHT = 0.85  # words of the heading: what stands under it answers them without repeating them
+LATER, LATEST = 0.03, 0.12  # the first sentences under a heading say the main thing
+LONGER = 0.06  # a second and a third sentence must earn their place
 OTHER_LANGUAGE = 0.25
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"»)]?\s+(?=[\"«(*]*[A-ZА-ЯЁ0-9])")
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
@@ -90,7 +92,8 @@ def _choices(source: int, block: _Block, weights: dict[str, float], prior: float
         for first in range(len(block.units)):
             for last in range(first, min(first + MAX_SENTENCES, len(block.units))):
                 text = " ".join(block.units[first : last + 1])
-                score = _with_heading(text, block, weights) - 0.06 * (last - first)
+                cost = LONGER * (last - first) + min(LATER * first, LATEST)
+                score = _with_heading(text, block, weights) - cost
                 yield _Choice(score + prior, source, block, first, last)
         return
     scores = [_with_heading(f"{unit} {block.head}", block, weights) for unit in block.units]
@@ -100,7 +103,7 @@ def _choices(source: int, block: _Block, weights: dict[str, float], prior: float
 
 def _with_heading(text: str, block: _Block, weights: dict[str, float]) -> float:
     own = _cover(text, weights)
-    return own + HEAD_WEIGHT * max(_cover(f"{text} {block.heading}", weights) - own, 0.0)
+    return own + HEAD_WEIGHT * (_cover(f"{text} {block.heading}", weights) - own)
 
 
 def _rendered(choice: _Choice, weights: dict[str, float]) -> str:
@@ -109,7 +112,7 @@ def _rendered(choice: _Choice, weights: dict[str, float]) -> str:
         last = choice.last
         if last == choice.first and len(block.units[last]) < 90 and last + 1 < len(block.units):
             last += 1  # a very short sentence rarely stands alone
-        return " ".join(block.units[choice.first : last + 1])[:MAX_CHARS]
+        return _cut(" ".join(block.units[choice.first : last + 1]), MAX_CHARS)
     units = block.units
     best = units[choice.first]
     if block.kind == "table" and _cover(best, weights) > 0:
@@ -207,7 +210,7 @@ def _beginning(source: Source) -> str:
     """The first sentences of the passage, or its list or table when it begins with one."""
     blocks = _blocks(source)
     if not blocks:
-        return source.text.strip()[:FIRST_CHARS]
+        return _cut(source.text.strip(), FIRST_CHARS)
     if blocks[0].kind != "text":
         return _rendered(_Choice(0.0, 0, blocks[0], 0, 0), {})
     said = ""
@@ -215,7 +218,12 @@ def _beginning(source: Source) -> str:
         if said and len(said) + len(unit) > FIRST_CHARS:
             break
         said = f"{said} {unit}".strip()
-    return said[:MAX_CHARS]
+    return _cut(said, MAX_CHARS)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` characters, whole words."""
+    return text if len(text) <= limit else f"{text[:limit].rsplit(' ', 1)[0]}…"
 
 
 def _cleaned(text: str, source: Source) -> str:

@@ -62,6 +62,22 @@ def test_a_list_without_introduction_gets_its_heading() -> None:
     assert found.text == "Not returnable:\n- opened socks\n- gas cartridges"
 
 
+def test_the_parsers_ways_of_writing_are_read() -> None:
+    table = "Way | Price\nOur stores | free\nCourier | 290 roubles\n\nFaulty items are collected free."
+    found = extract([source(table, heading="Returns › 2. What a return costs")], "What does the courier cost?", "en")
+    assert found.text == "What a return costs:\n- Courier — Price: 290 roubles"
+    items = source("• worn soles\n\n• mould after wet storage\n\n• fire", heading="5. Not covered")
+    assert extract([items], "Is mould covered?", "en").text == (
+        "Not covered:\n• worn soles\n• mould after wet storage\n• fire"
+    )
+
+
+def test_what_stands_under_the_asked_heading_goes_before_single_words() -> None:
+    steps = source("1. Open the app.\n2. Press the button.", heading="Returns › How to return an item")
+    other = source("Companies return an item within 14 days.", heading="Business")
+    assert extract([steps, other], "How do I return an item?", "en").source == 0
+
+
 def test_words_may_choose_another_passage_than_the_first() -> None:
     sources = [source("Our stores open at ten. Parking is free."), source("Gift cards are valid for three years.")]
     assert extract(sources, "How long are gift cards valid?", "en").source == 1
