@@ -119,7 +119,8 @@ def _complete(settings: Settings, ports: dict[str, int], account: Account | None
         found["REDIS_URL"] = valkey.url()
     if "embeddings-query" in ports and settings.embeddings_url is None:
         found["EMBEDDINGS_URL"] = f"http://127.0.0.1:{ports['embeddings-query']}/v1"
-        found["EMBEDDINGS_INGEST_URL"] = f"http://127.0.0.1:{ports['embeddings-ingest']}/v1"
+        if settings.embeddings_ingest_url is None:
+            found["EMBEDDINGS_INGEST_URL"] = f"http://127.0.0.1:{ports['embeddings-ingest']}/v1"
     if "sim-telegram" in ports and settings.telegram_api_url == TELEGRAM:
         found["TELEGRAM_API_URL"] = f"http://127.0.0.1:{ports['sim-telegram']}"
     completed = settings.model_copy(update={name.lower(): value for name, value in found.items()})
@@ -129,6 +130,9 @@ def _complete(settings: Settings, ports: dict[str, int], account: Account | None
         "REPLYX_DATA_DIR": str(data_dir),
         "REPLYX_GATEWAYS": str(settings.replyx_gateways),
     }
+    for path in ("replyx_secrets_dir", "secret_key_file"):
+        if given := getattr(settings, path):  # relative to where we were called, and the programs run elsewhere
+            overrides[path.upper()] = str(given.absolute())
     return Host(completed, overrides, postgres, valkey, ports)
 
 

@@ -17,7 +17,7 @@ from domain.assistants.rules import Draft
 from domain.bots import service as bots
 from domain.bots.service import Identity
 from domain.kit.db import Conn, Database
-from domain.kit.errors import NotFound, Unauthorized
+from domain.kit.errors import Conflict, NotFound, Unauthorized
 from domain.kit.sealing import KeyRing, create_key_file, load_keyring
 from domain.kit.settings import Settings
 from domain.sites import service as sites
@@ -73,6 +73,17 @@ async def _tenant(db: Database, passwords: Passwords, plan: dict[str, Any]) -> U
     try:
         found = await accounts.authenticate(db, passwords, email=user["email"], password=user["password"])
     except Unauthorized:
+        return await _register(db, passwords, plan)
+    async with db.app_tx() as conn:
+        memberships = await tenants.memberships(conn, user_id=found.id)
+    if not memberships:
+        raise Refusal(f"{user['email']} has no workspace: the demo cannot be made beside it.")
+    return memberships[0].tenant_id
+
+
+async def _register(db: Database, passwords: Passwords, plan: dict[str, Any]) -> UUID:
+    user = plan["user"]
+    try:
         made = await tenants.register(
             db,
             passwords,
@@ -82,12 +93,11 @@ async def _tenant(db: Database, passwords: Passwords, plan: dict[str, Any]) -> U
             workspace=plan["tenant"]["name"],
             locale=plan["tenant"]["locale"],
         )
-        return made.membership.tenant_id
-    async with db.app_tx() as conn:
-        memberships = await tenants.memberships(conn, user_id=found.id)
-    if not memberships:
-        raise Refusal(f"{user['email']} has no workspace: the demo cannot be made beside it.")
-    return memberships[0].tenant_id
+    except Conflict as error:
+        raise Refusal(
+            f"{user['email']} has an account whose password is not the demo's any more: start without --demo."
+        ) from error
+    return made.membership.tenant_id
 
 
 async def _assistants(conn: Conn, tenant_id: UUID, plan: list[dict[str, Any]]) -> dict[str, UUID]:
