@@ -19,7 +19,8 @@ Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": .
 - `POST /control/block {bot, user}`, `/control/unblock`; `POST /control/stop {bot, user}` (the preview's stop button)
 - `POST /control/update {bot, update: {...}, filtered?: false, expires?: false}` injects a raw update: only update_id
   is replaced; `filtered` applies allowed_updates, `expires` the lifetime by its own date
-- `GET /control/chat?bot=&chat=` transcript: messages with edits, previews, actions; `GET /control/chats?bot=`
+- `GET /control/chat?bot=&chat=&lenient=` transcript: messages with edits, previews, actions (`lenient`: null, not
+  404); `GET /control/chats?bot=&user=`
 - `GET /control/calls?bot=&method=&since=ID&limit=` all API calls with times and outcomes; `DELETE` empties the log
 - `GET|POST|DELETE /control/faults {method: name|"*", action: 429|500|502|504|error|hang|close|delay, times?, bot?,
   chat_id?, after?, retry_after?, code?, description?, seconds?}`; `after` lets the call take effect first

@@ -39,6 +39,13 @@ def load_world(simulator: RunningSimulator, data: Any) -> None:
         simulator.add_user(int(fields.get("id", 0)), **{key: value for key, value in fields.items() if key != "id"})
 
 
+def add_default_people(simulator: RunningSimulator) -> None:
+    """Two people to talk as, when the file named none."""
+    if not simulator.world.users:
+        simulator.add_user(500_000_101, first_name="Anna", username="anna_k", language_code="en")
+        simulator.add_user(500_000_102, first_name="Иван", username="ivan_p", language_code="ru")
+
+
 async def _serve(arguments: argparse.Namespace) -> None:
     options = Options(
         local=not arguments.strict_webhooks,
@@ -52,6 +59,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     async with running_simulator(options, host=arguments.host, port=arguments.port) as simulator:
         if arguments.bots:
             load_world(simulator, orjson.loads(arguments.bots.read_bytes()))
+        add_default_people(simulator)
         print(f"Telegram simulator: {simulator.url}", flush=True)  # noqa: T201  (the command's only output)
         await stop.wait()
 

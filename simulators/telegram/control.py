@@ -176,14 +176,19 @@ class Control:
         """The transcript of a chat."""
         bot = self.bot(request.query["bot"])
         chat = self.core.world.chat(bot, int(request.query["chat"]))
+        if chat is None and request.query.get("lenient"):
+            return reply(None)
         if chat is None:
             raise ControlError("there is no such chat", 404)
         return reply(transcript(self.core.world, chat))
 
     async def chats(self, request: web.Request) -> web.Response:
-        """The chats of a bot."""
+        """The chats of a bot, or the one it has with `user`."""
         bot = self.bot(request.query["bot"])
         world = self.core.world
+        if "user" in request.query:
+            own = world.chats.get((bot.id, int(request.query["user"])))
+            return reply([chat_summary(world, own)] if own else [])
         found = [c for (owner, _), c in world.chats.items() if owner == bot.id or bot.id in c.members]
         return reply([chat_summary(world, chat) for chat in found])
 
