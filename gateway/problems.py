@@ -92,10 +92,8 @@ def of_error(error: ReplyxError, *, request_id: str) -> web.Response:
     return response(status, error.detail, request_id=request_id, headers=headers, **more)
 
 
-def of_http(error: web.HTTPException, *, request: web.Request, request_id: str) -> web.StreamResponse:
+def of_http(error: web.HTTPException, *, request: web.Request, request_id: str) -> web.Response:
     """The answer to what aiohttp itself refused: an unknown path, a method, a size."""
-    if error.status < 400:
-        return error
     status = HTTPStatus(error.status)
     headers = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
     details = {

@@ -30,7 +30,7 @@ _CHAT = """<!doctype html>
 
 async def home(_: Call) -> web.StreamResponse:
     """There is no page here yet: the documentation is the best there is."""
-    raise web.HTTPFound("/api/docs")
+    return web.Response(status=302, headers={"Location": "/api/docs"})
 
 
 async def loader(call: Call) -> web.StreamResponse:

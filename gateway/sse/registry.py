@@ -27,6 +27,11 @@ class Streams:
     def __len__(self) -> int:
         return len(self._feeds)
 
+    @property
+    def feeds(self) -> frozenset[Feed]:
+        """The feeds of the open streams."""
+        return frozenset(self._feeds)
+
     @contextmanager
     def enter(self, client: str, feed: Feed) -> Iterator[None]:
         """Count a stream while it is open. Raises Quota for one too many, Unavailable during shutdown."""

@@ -1,7 +1,8 @@
 """A gateway on a free port in this process, started as the real one, and a client that speaks its API."""
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,15 @@ class Account:
         body = {"name": "Shop", "assistant_id": await self.assistant(), "allowed_origins": ["*"], **more}
         made: dict[str, Any] = await self.ok("POST", "/api/sites", json=body)
         return made
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen within ten seconds")
 
 
 @asynccontextmanager
