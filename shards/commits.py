@@ -40,7 +40,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """What a turn came to. `answer` None: the rows are done without one (a person answers there now)."""
+    """What a turn came to. `answer` None: the rows are done without one (a person answers there now).
+
+    `summary` is what an operator reads in the queue, if one is asked for.
+    """
 
     tenant_id: UUID
     dialog_id: UUID
@@ -48,7 +51,7 @@ class TurnResult:
     epoch: int
     turn_id: UUID
     rows: tuple[int, ...]
-    question: str
+    summary: str
     message_id: UUID
     answer: Answer | None
 
@@ -180,7 +183,7 @@ async def _request_handoffs(
     wanted = [(result, answer.handoff, dialog) for result, answer, dialog in spoken if answer.handoff]
     opened = await handoff.request_many(
         conn,
-        [HandoffRequest(dialog.tenant_id, dialog.id, reason, result.question) for result, reason, dialog in wanted],
+        [HandoffRequest(dialog.tenant_id, dialog.id, reason, result.summary) for result, reason, dialog in wanted],
     )
     for (_, reason, dialog), is_new in zip(wanted, opened, strict=True):
         if is_new:

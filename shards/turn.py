@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from domain.answering import handoff_summary
 from domain.answering.model import Answer, Question, Said
 from domain.answering.sentences import sentence
 from domain.answering.service import Answering
@@ -67,6 +68,7 @@ class Turn:
         self._refold = False
         self._committing = False
         self._attempts = 1
+        self._summary = ""
 
     @property
     def items(self) -> list[Pending]:
@@ -145,7 +147,9 @@ class Turn:
                 conn, tenant_id=dialog.tenant_id, dialog_id=dialog.id, before=first, limit=HISTORY
             )
         assistant = await self._parts.find_assistant(dialog.tenant_id, dialog.assistant_id)
-        return self._question(found, assistant, said)
+        question = self._question(found, assistant, said)
+        self._summary = handoff_summary(question)
+        return question
 
     def _question(self, found: Dialog, assistant: Assistant, said: list[tuple[str, str]]) -> Question:
         return Question(
@@ -200,7 +204,7 @@ class Turn:
             epoch=self._items[0].epoch,
             turn_id=self._turn_id,
             rows=tuple(item.row_id for item in self._items),
-            question="\n".join(item.question for item in self._items)[:500],
+            summary=self._summary,
             message_id=uuid7(),
             answer=answer,
         )
