@@ -4,6 +4,7 @@ Also the main configuration: `supervisor.conf` of the repository for its own `va
 other data folder.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -65,11 +66,21 @@ def demo_programs(host: Host, *, site_key: str) -> list[ProgramFile]:
     programs: list[ProgramFile] = []
     if telegram := host.port("sim-telegram"):
         command = [sys.executable, "-m", "simulators.telegram", "--port", str(telegram)]
+        command += ["--bots", str(_write_bots(host))]
         programs.append(_program(host, "sim-telegram", command, priority=30))
     if shop := host.port("demo-shop"):
         command = [sys.executable, "-m", "simulators.shop", "--port", str(shop), "--gateway", host.settings.base_url]
         programs.append(_program(host, "demo-shop", [*command, "--site-key", site_key], priority=90))
     return programs
+
+
+def _write_bots(host: Host) -> Path:
+    """The demo's bots as the simulator wants them."""
+    plan = json.loads((ROOT / "ops" / "demo" / "seed.json").read_text())
+    file = host.data_dir / "sim-bots.json"
+    bots = [{"token": bot["token"], "username": bot["username"], "first_name": bot["name"]} for bot in plan["bots"]]
+    file.write_text(json.dumps(bots, ensure_ascii=False))
+    return file
 
 
 def _embeddings(port: int, *more: str) -> list[str]:
