@@ -3,7 +3,9 @@
 import re
 from typing import Any, get_args
 
+import orjson
 import pytest
+from openapi_spec_validator import validate
 
 from gateway.call import Auth
 from gateway.openapi import document
@@ -62,6 +64,10 @@ def references(value: Any) -> list[str]:
         own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
         return own + [ref for item in value.values() for ref in references(item)]
     return [ref for item in value for ref in references(item)] if isinstance(value, list) else []
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    validate(orjson.loads(orjson.dumps(DOCUMENT)))
 
 
 def test_the_document_has_the_parts_openapi_3_1_wants() -> None:
