@@ -16,6 +16,7 @@ import pytest
 
 from domain.kit.settings import Settings
 from gateway.server import SHUTDOWN_SECONDS
+from tests.gateway.conversation import EventStream
 
 DEADLINE = 30.0
 
@@ -69,6 +70,33 @@ async def test_two_processes_share_one_socket_and_one_may_go(settings: Settings,
         second.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(second.wait, DEADLINE) == 0
     listener.getsockname()
+
+
+async def test_a_stream_of_the_real_process_ends_politely(settings: Settings, listener: socket.socket) -> None:
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with gateway_process(settings, stdin=listener) as process:
+        assert await healthy(url)
+        async with aiohttp.ClientSession(url) as session:
+            person = {"email": "a@example.com", "password": "correct horse", "name": "A", "workspace": "A"}
+            token = (await post(session, "/api/auth/register", person))["access_token"]
+            assistant = await post(session, "/api/assistants", {"name": "Mia"}, token)
+            site = await post(session, "/api/sites", {"name": "Shop", "assistant_id": assistant["id"]}, token)
+            visitor = await post(session, f"/api/widget/{site['site_key']}/sessions", {})
+            headers = {"Authorization": f"Bearer {visitor['visitor_token']}"}
+            async with session.get(f"/events?dialog={visitor['dialog_id']}", headers=headers) as response:
+                stream = EventStream(response)
+                await stream.until("ready")
+                process.send_signal(signal.SIGTERM)
+                assert (await stream.to_the_end())[-1].name == "retry"
+        assert await asyncio.to_thread(process.wait, DEADLINE) == 0
+
+
+async def post(session: aiohttp.ClientSession, path: str, body: Any, token: str = "") -> Any:
+    """A request that must succeed."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with session.post(path, json=body, headers=headers) as response:
+        assert response.status < 300, await response.text()
+        return await response.json()
 
 
 async def test_a_port_in_use_is_one_sentence(settings: Settings, listener: socket.socket) -> None:
