@@ -1,7 +1,9 @@
 """The default answer: read the passages in the prompt, answer with the sentence that fits the question best.
 
-The prompt is expected to hold `<passages>` ... `</passages>` with, for each passage, a line `[n] Title - heading`
-followed by its text. No model is involved: words are compared by their first letters, rare words count more.
+The prompt is expected to hold `<passages>` ... `</passages>`, each tag on its own line, with, for each passage, a line
+`[n] Title - heading` followed by its text. When nothing fits, the reply is what the prompt orders ("reply with exactly
+X") or, without such an order, a sentence in the question's language. No model is involved: words are compared by their
+first letters, rare words count more.
 """
 
 import math
@@ -9,7 +11,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-BLOCK = re.compile(r"<passages>(.*?)</passages>", re.DOTALL)
+BLOCK = re.compile(r"^<passages>$(.*?)^</passages>$", re.DOTALL | re.MULTILINE)  # prose may mention the tag
+ORDERED = re.compile(r"reply with exactly (\w+)")
 HEAD = re.compile(r"^\[(\d+)\][ \t]*(.*)$", re.MULTILINE)
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 WORD = re.compile(r"[^\W_]+")
@@ -59,7 +62,7 @@ def stems(text: str) -> set[str]:
 
 
 def answer(prompt: str, question: str) -> str:
-    """The best sentence with its marker, as `... [2]`; or that it does not know, in the question's language."""
+    """The best sentence with its marker, as `... [2]`; or that it does not know, as ordered by the prompt."""
     tongue = language(question)
     candidates = [
         (p, sentence.strip())
@@ -68,7 +71,10 @@ def answer(prompt: str, question: str) -> str:
         if len(sentence.strip()) > 1
     ]
     best = _best(candidates, stems(BLOCK.sub(" ", question)), tongue)
-    return f"{best[1]} [{best[0].n}]" if best else UNKNOWN[tongue]
+    if best is not None:
+        return f"{best[1]} [{best[0].n}]"
+    ordered = ORDERED.search(prompt)
+    return ordered[1] if ordered else UNKNOWN[tongue]
 
 
 def _best(candidates: list[tuple[Passage, str]], asked: set[str], tongue: str) -> tuple[Passage, str] | None:

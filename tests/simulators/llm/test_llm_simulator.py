@@ -79,6 +79,14 @@ async def test_passages_may_stand_in_the_user_message(llm: LlmSimulator) -> None
         assert (await ask(client, PROMPT + "\nHow do I return an item?", "Be kind.")).endswith("[2]")
 
 
+async def test_the_prompt_may_mention_the_tag_and_order_the_words_of_a_refusal(llm: LlmSimulator) -> None:
+    rules = "Use the <passages> block. If it does not hold the answer, reply with exactly NOTHING_FOUND and stop."
+    async with client_of(llm) as client:
+        block = PROMPT.partition("\n")[2]
+        assert (await ask(client, block + "\n\nHow do I return an item?", rules)).endswith("[2]")
+        assert await ask(client, block + "\n\nWho wrote War and Peace?", rules) == "NOTHING_FOUND"
+
+
 async def test_streams_word_by_word_with_usage(client: AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(
         model="sim-chat",
