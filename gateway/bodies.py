@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from domain.kit.errors import Invalid, TooLarge
@@ -81,7 +82,7 @@ async def read_upload(request: web.Request, *, max_mb: int) -> Upload:
             return await _read_parts(request, limit, lambda: _too_large(max_mb))
     except TimeoutError as error:
         raise TooSlow("The file did not arrive within five minutes; send it again.") from error
-    except (ValueError, AssertionError, aiohttp.ClientPayloadError) as error:
+    except (ValueError, AssertionError, aiohttp.ClientPayloadError, HttpProcessingError) as error:
         raise Malformed("The form is broken; send it again as multipart/form-data.") from error
 
 
