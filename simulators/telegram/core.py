@@ -42,6 +42,7 @@ class Core:
         self.calls = CallLog()
         self.files = FileStore(self.rng)
         self.webhooks = WebhookCenter(self.clock, self.rng)
+        self.webhooks.on_change = self.hub.touch
         self.world.on_update = self.update_arrived
 
     def update_arrived(self, bot: Bot) -> None:

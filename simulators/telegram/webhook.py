@@ -141,6 +141,7 @@ class WebhookDelivery:
             line.busy = False
             self._busy -= 1
             self.pump()
+            self._center.on_change()
 
     def _succeeded(self, line: _Line) -> None:
         self._last_success = self._clock.now()
@@ -190,6 +191,7 @@ class WebhookCenter:
         self.clock = clock
         self.rng = rng
         self.run_reply: ReplyRunner = _no_reply
+        self.on_change: Callable[[], None] = lambda: None
         self._deliveries: dict[int, WebhookDelivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None

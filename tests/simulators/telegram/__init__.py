@@ -1,0 +1,1 @@
+"""The Telegram simulator against its specification, and unmodified clients against it."""
