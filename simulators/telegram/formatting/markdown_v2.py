@@ -73,9 +73,9 @@ class _Parser:
             self.close()
         elif byte == 0x0A:
             self.new_line()
-        elif self.line_start and byte == 0x3E:
+        elif self.line_start and not self.in_quote and byte == 0x3E:
             self.open_quote()
-        elif self.line_start and self.starts(b"**>"):
+        elif self.line_start and not self.in_quote and self.starts(b"**>"):
             self.i += 2
             self.open_quote()
         else:
