@@ -32,7 +32,8 @@ SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 _STREAM = "text/event-stream"
-_QUIET = ("/health", "/metrics", "/static", "/widget.js")  # logged at debug level
+# Logged at debug level when all is well: checks, files, and webhooks, whose log line would cost more than they do.
+_QUIET = ("/health", "/metrics", "/static", "/widget.js", "/telegram")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -67,7 +68,7 @@ def _record(request: web.Request, status: int, clock: Clock, started: float, *, 
     REQUESTS.labels(request.method, route, str(status)).inc()
     if not streamed:
         SECONDS.labels(request.method, route).observe(seconds)
-    write = log.debug if route.startswith(_QUIET) and status < 500 else log.info
+    write = log.debug if route.startswith(_QUIET) and status < 400 else log.info
     write(
         "http.request",
         method=request.method,
