@@ -33,8 +33,8 @@ def load_world(simulator: RunningSimulator, data: Any) -> None:
     """Create the bots and people of a --bots file."""
     content: dict[str, Any] = data if isinstance(data, dict) else {"bots": data}
     for fields in content.get("bots", []):
-        wanted = {key: str(fields.get(key, "")) for key in ("username", "first_name")}
-        simulator.add_bot(str(fields.get("token", "")), **wanted)
+        name = str(fields.get("first_name") or fields.get("name") or "")
+        simulator.add_bot(str(fields.get("token", "")), username=str(fields.get("username", "")), first_name=name)
     for fields in content.get("users", []):
         simulator.add_user(int(fields.get("id", 0)), **{key: value for key, value in fields.items() if key != "id"})
 
