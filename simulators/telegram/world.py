@@ -40,7 +40,8 @@ class World:
             return self.tokens[token]
         if not token:
             secret = "".join(self.rng.choices(_SECRET_LETTERS, k=35))
-            token = f"{7_000_000_000 + next(self._ids)}:{secret}"
+            number = next(n for n in map((8_100_000_000).__add__, self._ids) if n not in self.bots)
+            token = f"{number}:{secret}"
         bot_id = int(token.split(":", 1)[0])
         old = self.bots.get(bot_id)
         if old is not None:  # a new token for the same bot: BotFather's /revoke
