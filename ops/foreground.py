@@ -31,21 +31,23 @@ class StopRequested(Exception):
 
 @contextmanager
 def stop_requests() -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM raises StopRequested; from then on, and after the block, both are ignored.
+    """Inside, the first SIGINT or SIGTERM raises StopRequested; from then on, and after the block, both wait.
 
-    A second Ctrl-C changes nothing: the stop is under way, and cutting it short would cost a drain.
+    A second Ctrl-C changes nothing: the stop is under way, and cutting it short would cost a drain. One that comes
+    between two such blocks is kept by the kernel, also over `stay`, for the next block to see.
     """
 
     def requested(number: int, frame: FrameType | None) -> None:
-        _ignore()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         raise StopRequested
 
     for each in _SIGNALS:
         signal.signal(each, requested)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         yield
     finally:
-        _ignore()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def stay(supervisord: Supervisord, pid: int) -> NoReturn:
@@ -83,11 +85,6 @@ def main(arguments: list[str]) -> int:
         return FAILED
     say("ReplyX has stopped; nothing is lost.")
     return 0
-
-
-def _ignore() -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
 
 
 def _ended_within(pid: int, seconds: float) -> bool:
