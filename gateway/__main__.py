@@ -1,20 +1,20 @@
 """`python -m gateway`: one HTTP process. Exit codes: 0 stopped, 1 a component died, 2 wrong settings, 3 a refusal."""
 
+import socket
 import sys
 
 import uvloop
 
 from domain.kit import log
-from domain.kit.errors import ReplyxError
+from domain.kit.errors import ReplyxError, Unavailable
 from domain.kit.settings import Settings, SettingsError, load_settings
 from domain.kit.tasks import TaskEnded
 from gateway.server import listening_socket, serve, stop_on_signals
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, sock: socket.socket) -> None:
     """Serve until a signal."""
-    stop = stop_on_signals()
-    await serve(settings, listening_socket(settings.port), stop)
+    await serve(settings, sock, stop_on_signals())
 
 
 def main() -> int:
@@ -22,16 +22,22 @@ def main() -> int:
     try:
         settings = load_settings()
         log.configure(settings.log_level, instance=settings.replyx_instance or "gateway")
-        uvloop.run(run(settings))
+        sock = _listen(settings.port)
+        uvloop.run(run(settings, sock))
     except SettingsError as error:
         return _refuse(2, *error.problems)
     except (ReplyxError, ValueError) as error:
         return _refuse(3, str(error))
-    except OSError as error:
-        return _refuse(3, f"Port {settings.port} cannot be used: {error.strerror}. Set PORT to a free one.")
     except TaskEnded as error:
         return _refuse(1, str(error))
     return 0
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return listening_socket(port)
+    except OSError as error:
+        raise Unavailable(f"Port {port} cannot be used: {error.strerror}. Set PORT to a free one.") from error
 
 
 def _refuse(code: int, *sentences: str) -> int:

@@ -16,7 +16,9 @@ from domain.clients.telegram import TelegramClient, telegram_session
 from domain.inbox import InboxWriter
 from domain.kit.clock import Clock, SystemClock
 from domain.kit.db import Database
+from domain.kit.errors import Unavailable
 from domain.kit.redis import Redis, connect
+from domain.kit.schema import check_schema
 from domain.kit.sealing import KeyRing, create_key_file, load_keyring
 from domain.kit.settings import Settings
 from domain.knowledge.retrieval import Knowledge
@@ -31,7 +33,8 @@ from gateway.tokens import Tokens
 from gateway.webhooks import WebhookTargets
 
 POOL_SIZE = 10  # connections of one gateway to Postgres
-_UPLOADS = 3  # files in memory at once; more wait with their bytes still in the socket
+_UPLOADS = 4  # files in memory at once; more wait with their bytes still in the socket
+_UPLOAD_WAIT = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,19 @@ class Services:
     knowledge: Knowledge
     uploads: asyncio.Semaphore
 
+    @asynccontextmanager
+    async def upload_slot(self) -> AsyncIterator[None]:
+        """The right to hold one file in memory. Raises Unavailable when others take too long with theirs."""
+        try:
+            async with asyncio.timeout(_UPLOAD_WAIT):
+                await self.uploads.acquire()
+        except TimeoutError as error:
+            raise Unavailable("Too many files are being uploaded; try again in a moment.", retry_after=10) from error
+        try:
+            yield
+        finally:
+            self.uploads.release()
+
     def is_metrics_token(self, token: str | None) -> bool:
         """Whether it is the METRICS_TOKEN, if there is one."""
         expected = self.settings.metrics_token
@@ -101,6 +117,7 @@ async def open_services(
     async with AsyncExitStack() as stack:
         db = await Database.open(settings, app=POOL_SIZE, name=settings.replyx_instance or "gateway")
         stack.push_async_callback(db.close)
+        await check_schema(db)
         redis = connect(settings.redis_dsn)
         stack.push_async_callback(redis.aclose)
         listener = connect(settings.redis_dsn, timeout=None)

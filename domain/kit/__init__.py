@@ -5,6 +5,7 @@ db         pools by role, `tenant_tx`, `worker_tx`         clock    injected tim
 redis      the client with the retries that are safe       ids      uuid version 7
 batch      group commit: many callers, one statement       sealing  AES-256-GCM for secrets at rest, derived keys
 slots      the work-slot function, fixed for life          errors   the typed error tree
+schema     the revision this code knows, and the check of the database
 jobs       background work by slot, as rows                blobs    files in Postgres
 log        structured logs that redact secrets             metrics  Prometheus over all processes of a host
 """

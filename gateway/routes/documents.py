@@ -99,7 +99,7 @@ async def list_documents(call: Call, query: PageQuery) -> Page[DocumentOut]:
 async def add_document(call: Call) -> DocumentOut:
     """Store a file; a worker reads it after the answer."""
     max_mb = call.services.settings.upload_max_mb
-    async with call.services.uploads:
+    async with call.services.upload_slot():
         upload = await read_upload(call.request, max_mb=max_mb)
         async with call.tenant_tx() as conn:
             document = await knowledge.add_document(
