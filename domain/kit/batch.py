@@ -50,6 +50,8 @@ class GroupCommit(Generic[T, R]):
         self._size = size
         self._pending: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
+        self._closed = False
         self._tasks = Tasks(name)
 
     def start(self) -> None:
@@ -57,9 +59,11 @@ class GroupCommit(Generic[T, R]):
         self._tasks.eternal("flush", self._run())
 
     async def close(self) -> None:
-        """Flush what is waiting, then stop. Callers must have stopped adding."""
-        while self._pending:
-            await self._flush_once()
+        """Flush what is waiting, the batch in flight included, then stop; whoever adds now is refused."""
+        self._closed = True
+        async with self._flushing:
+            while self._pending:
+                await self._flush_once()
         await self._tasks.stop()
 
     def __len__(self) -> int:
@@ -71,6 +75,8 @@ class GroupCommit(Generic[T, R]):
 
     def submit(self, item: T) -> asyncio.Future[R]:
         """The same without waiting: the future of the result. Raises Unavailable when too much waits already."""
+        if self._closed:
+            raise Unavailable(f"{self._name} is shutting down; try again in a moment.", retry_after=1)
         if len(self._pending) >= self._max_pending:
             raise Unavailable(f"{self._name} is overloaded; try again in a moment.", retry_after=1)
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
@@ -83,8 +89,9 @@ class GroupCommit(Generic[T, R]):
             await self._wake.wait()
             if len(self._pending) < self._max_items and self._linger:
                 await asyncio.sleep(self._linger)
-            while self._pending:
-                await self._flush_once()
+            async with self._flushing:
+                while self._pending:
+                    await self._flush_once()
             self._wake.clear()
 
     async def _flush_once(self) -> None:
@@ -105,6 +112,8 @@ class GroupCommit(Generic[T, R]):
     async def _commit(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{self._name}: {len(results)} results for {len(batch)} items")
         except Exception as error:  # noqa: BLE001 the boundary: the error goes to the callers it belongs to
             if len(batch) == 1 or isinstance(error, Unavailable):
                 for _, future in batch:

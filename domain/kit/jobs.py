@@ -5,7 +5,7 @@ crash, and fenced like every other write of a shard. PgQueuer and procrastinate 
 LOCKED over one queue and know no slots or epochs, which is all there is to write here (ADR-0008).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,8 @@ VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
 ON CONFLICT (tenant_id, kind, key) WHERE state IN ('ready', 'running') DO NOTHING
 """
 
-# Takes what is due in the owned slots: ready, or running under an epoch that is over (its owner died).
+# Takes what is due in the owned slots: ready, or running under an epoch that is over (its owner died), or running here
+# as far as the row knows, but not in truth (its verdict could not be stored).
 CLAIM = """
 UPDATE jobs j SET state = 'running', attempts = j.attempts + 1, epoch = held.epoch
 FROM (SELECT o.slot, o.epoch FROM unnest($1::smallint[], $2::bigint[]) AS o (slot, epoch)
@@ -33,7 +34,8 @@ FROM (SELECT o.slot, o.epoch FROM unnest($1::smallint[], $2::bigint[]) AS o (slo
 WHERE j.id IN (
     SELECT d.id FROM jobs d
     JOIN unnest($1::smallint[], $2::bigint[]) AS m (slot, epoch) ON m.slot = d.slot
-    WHERE d.run_at <= now() AND (d.state = 'ready' OR (d.state = 'running' AND d.epoch < m.epoch))
+    WHERE d.run_at <= now()
+        AND (d.state = 'ready' OR (d.state = 'running' AND (d.epoch < m.epoch OR NOT d.id = ANY($4::bigint[]))))
     ORDER BY d.run_at LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)
   AND held.slot = j.slot
 RETURNING j.tenant_id, j.id, j.kind, j.key, j.slot, j.epoch, j.payload, j.progress, j.attempts
@@ -49,7 +51,7 @@ FINISH = "DELETE FROM jobs WHERE tenant_id = $1 AND id = $2"
 RETRY = """
 UPDATE jobs SET state = 'ready', run_at = now() + make_interval(secs => $3), error = $4,
     attempts = attempts - $5::int
-WHERE tenant_id = $1 AND id = $2
+WHERE tenant_id = $1 AND id = $2 AND state = 'running'
 """
 
 # Given up, with its reason.
@@ -109,10 +111,10 @@ async def enqueue(
     return slot
 
 
-async def claim(conn: Conn, *, held: Mapping[int, int], limit: int) -> list[Job]:
-    """Take up to `limit` due jobs of the held slots (slot -> epoch)."""
+async def claim(conn: Conn, *, held: Mapping[int, int], limit: int, running: Iterable[int] = ()) -> list[Job]:
+    """Take up to `limit` due jobs of the held slots (slot -> epoch); `running` are the ids this process works on."""
     slots = sorted(held)
-    rows = await conn.fetch(CLAIM, slots, [held[slot] for slot in slots], limit)
+    rows = await conn.fetch(CLAIM, slots, [held[slot] for slot in slots], limit, sorted(running))
     return [_job(row) for row in rows]
 
 

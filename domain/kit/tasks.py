@@ -63,12 +63,15 @@ class Tasks:
 
     async def stop(self) -> None:
         """Cancel everything and wait until it is gone."""
-        everything = [*self._eternal, *self._short]
-        self._eternal.clear()
-        for task in everything:
-            task.cancel()
-        if everything:
+        while everything := [*self._eternal, *self._short]:
+            self._eternal.clear()
+            for task in everything:
+                task.cancel()
             await asyncio.wait(everything)
+            for task in everything:  # what a cancelled task started meanwhile goes in the next round
+                self._short.discard(task)
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.warning("task.failed_at_stop", task=task.get_name(), error=repr(error))
 
     def _eternal_ended(self, task: asyncio.Task[Any]) -> None:
         if task not in self._eternal:
