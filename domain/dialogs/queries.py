@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.dialogs.model import Dialog, LockedDialog
+from domain.dialogs.model import Dialog, Event, LockedDialog
 from domain.kit.db import Row
 
 _DIALOG = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.name AS contact_name,
@@ -105,9 +105,16 @@ SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, a
 FROM messages WHERE tenant_id = $1 AND dialog_id = $2 ORDER BY seq DESC LIMIT $3
 """
 
-# The other events after a seq.
-LIST_EVENTS = """
-SELECT seq, kind, payload FROM dialog_events WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+# A page of the whole log after a seq. One statement, so one snapshot: two would let an event be seen whose predecessor
+# is not.
+LIST_LOG = """
+(SELECT seq, 'message' AS kind, NULL::jsonb AS payload, id, role, text, citations, client_id, turn_id, delivery,
+    verified, author, created_at
+ FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4)
+UNION ALL
+(SELECT seq, kind, payload, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+ FROM dialog_events WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4)
+ORDER BY seq LIMIT $4
 """
 
 # One dialog.
@@ -155,6 +162,13 @@ def message_json(row: Row) -> dict[str, Any]:
         "author": row["author"],
         "created_at": row["created_at"].isoformat().replace("+00:00", "Z"),
     }
+
+
+def event(row: Row) -> Event:
+    """A row of LIST_LOG as an entry of the dialog's log."""
+    seq = row["seq"]
+    data = message_json(row) if row["kind"] == "message" else {"seq": seq, **row["payload"]}
+    return Event(seq, row["kind"], data)
 
 
 def dialog(row: Row) -> Dialog:

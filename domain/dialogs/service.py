@@ -68,11 +68,8 @@ async def latest_messages(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, limit
 
 async def events_since(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, after: int, limit: int = 500) -> list[Event]:
     """The dialog's log after a seq, in order: what a client missed. Shorter than `limit` means that is all."""
-    messages = await conn.fetch(queries.LIST_MESSAGES, tenant_id, dialog_id, after, limit)
-    others = await conn.fetch(queries.LIST_EVENTS, tenant_id, dialog_id, after, limit)
-    events = [Event(row["seq"], "message", queries.message_json(row)) for row in messages]
-    events += [Event(row["seq"], row["kind"], {"seq": row["seq"], **row["payload"]}) for row in others]
-    return sorted(events, key=lambda event: event.seq)[:limit]
+    rows = await conn.fetch(queries.LIST_LOG, tenant_id, dialog_id, after, limit)
+    return [queries.event(row) for row in rows]
 
 
 async def last_seqs(conn: Conn, *, tenant_id: UUID, dialog_ids: Sequence[UUID]) -> dict[UUID, int]:
