@@ -146,8 +146,10 @@ async def note_seen(conn: Conn, *, tenant_id: UUID, bot_id: int) -> None:
     await conn.execute(queries.NOTE_SEEN, tenant_id, bot_id)
 
 
-async def note_error(conn: Conn, *, tenant_id: UUID, bot_id: int, error: str, state: BotState | None = None) -> None:
-    """Keep what went wrong for the tenant to see; a dead token also stops the bot."""
+async def note_error(
+    conn: Conn, *, tenant_id: UUID, bot_id: int, error: str | None, state: BotState | None = None
+) -> None:
+    """Keep what went wrong for the tenant to see (None: it is over); a dead token also stops the bot."""
     await conn.execute(queries.NOTE_ERROR, tenant_id, bot_id, error, state)
 
 

@@ -65,7 +65,7 @@ def parse(raw: bytes, *, bot_id: int, username: str) -> Incoming:
         raise Poisoned("not a JSON object")
     try:
         return _read(update, bot_id, username)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Poisoned(f"unexpected shape: {type(error).__name__}: {error}") from error
 
 

@@ -74,6 +74,7 @@ class Subscriber:
         self._on_reconnect = on_reconnect
         self._wanted: set[str] = set()
         self._pubsub: PubSub | None = None
+        self._telling = asyncio.Lock()
 
     async def add(self, channels: Iterable[str]) -> None:
         """Listen to these too; when this returns the server has been asked (or will be, at reconnection)."""
@@ -113,13 +114,14 @@ class Subscriber:
                         self._on_signal(message["channel"].decode(), signal)
 
     async def _tell(self, command: str, channels: list[str]) -> None:
-        if self._pubsub is None:
-            return
-        try:
-            for channel in channels:
-                if command == "SSUBSCRIBE":
-                    await self._pubsub.ssubscribe(channel)
-                else:
-                    await self._pubsub.sunsubscribe(channel)
-        except DOWN as error:
-            log.warning("bus.subscribe_failed", error=str(error))
+        """One call after the other; what is wanted otherwise by now (a slot that came back) is left alone."""
+        async with self._telling:
+            if self._pubsub is None:
+                return
+            wanted = command == "SSUBSCRIBE"
+            try:
+                for channel in channels:
+                    if (channel in self._wanted) is wanted:
+                        await (self._pubsub.ssubscribe(channel) if wanted else self._pubsub.sunsubscribe(channel))
+            except DOWN as error:
+                log.warning("bus.subscribe_failed", error=str(error))

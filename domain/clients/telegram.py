@@ -5,6 +5,7 @@ POST is used; what to do with each outcome is the outbox's business.
 """
 
 import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,12 +98,20 @@ def _to_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def _parse(body: bytes) -> Any:
+    """orjson refuses half an emoji (a lone surrogate in escapes); one such update must not hide the rest of a batch."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)
+
+
 def _read(status: int, body: bytes) -> Outcome:
     """A JSON body is Telegram's own word; anything else came from something in between, so nobody knows."""
     try:
-        answer = orjson.loads(body)
+        answer = _parse(body)
         if answer["ok"]:
             return Done(answer["result"])
         return Refused(int(answer["error_code"]), str(answer["description"]), answer.get("parameters") or {})
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Unknown(f"HTTP {status} without a Bot API answer")
