@@ -1,7 +1,7 @@
 """The bots of the owned slots: known, receiving, paused, or gone; reloaded when somebody changes one."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from domain.bots import Bot
@@ -18,6 +18,8 @@ from shards.polling import Poller
 from shards.webhooks import WebhookKeeper
 
 log = logger(__name__)
+
+RESTART_AFTER = 5.0  # seconds after a bot's receiver met a fault of ours
 
 LOADED = gauge("replyx_bots_loaded", "Bots of the owned slots, by mode", ("mode",))
 
@@ -146,7 +148,7 @@ class BotRegistry:
         LOADED.labels(bot.mode).inc()
         if bot.state == "active":
             run = self._poller.run if bot.mode == "polling" else self._webhooks.keep
-            known.task = self._tasks.short(bot.mode, run(bot, token))
+            known.task = self._tasks.short(bot.mode, _kept_up(bot, lambda: run(bot, token)))
 
     def _stop(self, known: _Known) -> None:
         if known.task is not None:
@@ -157,3 +159,17 @@ class BotRegistry:
         self._stop(known)
         self._known.pop(known.bot.id, None)
         LOADED.labels(known.bot.mode).dec()
+
+
+async def _kept_up(bot: Bot, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a bot's receiver until it returns; a fault of ours must not silence the bot for as long as we own it."""
+    while True:
+        try:
+            await run()
+            return
+        except Unavailable as error:
+            log.warning("bot.paused", bot=bot.id, reason=error.detail)
+        except Exception:
+            # The boundary: whatever it was, the bot's next update may be fine.
+            log.exception("bot.failed", bot=bot.id)
+        await asyncio.sleep(RESTART_AFTER)

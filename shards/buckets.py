@@ -4,6 +4,7 @@ A token bucket of burst B and rate R lets B + R through in one second; Telegram 
 log of the last N sends: one more is allowed when the oldest of them is a period away.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,8 +28,11 @@ class SlidingWindow:
         return self._times[len(self._times) - self.limit] + self.period
 
     def take(self, now: float) -> None:
-        """Count an event."""
-        self._times.append(now)
+        """Count an event; one that is recalled may be older than what was counted since."""
+        if self._times and now < self._times[-1]:
+            insort(self._times, now)
+        else:
+            self._times.append(now)
 
     def idle(self, now: float) -> bool:
         """Whether nothing is remembered."""

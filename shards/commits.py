@@ -27,6 +27,8 @@ from domain.kit.fencing import lost_slots
 from domain.outbox import OutboxRow
 from domain.outbox import service as outbox
 
+_LOST = -1  # instead of a row's attempts: its slot is somebody else's
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -84,10 +86,11 @@ class TurnCommits:
         await self._begins.close()
         await self._finishes.close()
 
-    async def begin(self, row: Row) -> int:
-        """A turn starts on this row; returns its attempts, this one counted. Raises LostOwnership, Unavailable."""
+    async def begin(self, row: Row) -> int | None:
+        """A turn starts on this row; returns its attempts, this one counted, or None if the row wants no answer any
+        more (a commit whose confirmation was lost). Raises LostOwnership, Unavailable."""
         attempts = await self._begins.add(row)
-        if attempts is None:
+        if attempts == _LOST:
             raise LostOwnership(f"slot {row.slot} moved on")
         return attempts
 
@@ -115,7 +118,7 @@ class TurnCommits:
             lost = await lost_slots(conn, {row.slot: row.epoch for row in rows})
             live = [row for row in rows if row.slot not in lost]
             attempts = await inbox.mark_running(conn, sorted((r.tenant_id, r.id, r.epoch) for r in live))
-        return [attempts.get(row.id) for row in rows]
+        return [_LOST if row.slot in lost else attempts.get(row.id) for row in rows]
 
     async def _flush_finishes(self, results: Sequence[TurnResult]) -> list[bool | None]:
         async with self._db.worker_tx() as conn:
@@ -136,7 +139,7 @@ async def _finish(conn: Conn, results: Sequence[TurnResult]) -> _Outcome:
     spoken = [
         (result, result.answer, dialogs[result.dialog_id])
         for result in live
-        if result.answer is not None and _may_speak(result, dialogs) and done.issuperset(result.rows)
+        if result.answer is not None and _may_speak(result, dialogs) and not done.isdisjoint(result.rows)
     ]
     drafts = [(dialog, _append(unit, result, answer, dialog)) for result, answer, dialog in spoken]
     await _request_handoffs(conn, unit, spoken)

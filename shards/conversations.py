@@ -8,7 +8,7 @@ reaches the dead letter after three attempts and takes no neighbour along.
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 from uuid import UUID
 
@@ -24,7 +24,8 @@ log = logger(__name__)
 
 TURNS = 64  # running at once in one shard; the rest wait their turn
 GRACE = 2.0  # seconds a running turn gets when its slot is handed over
-RETRY_AFTER = 1.0  # seconds after a failure that was nobody's fault
+RETRY_AFTER = 1.0  # seconds before a turn that failed is run again
+MAX_FAILURES = 3  # of a turn by its own fault; then a person is asked for
 
 RUNNING = gauge("replyx_turns_running", "Turns running now")
 
@@ -51,8 +52,7 @@ class DialogRef:
 class Pending:
     """An accepted row that waits for its answer.
 
-    `suspect`: its last turn ended with the death of its process. `begun`: its attempt is counted already (the database
-    went away before the commit: that is not the row's fault).
+    `suspect`: its last turn ended with the death of its process. `failures`: turns that raised what nobody expected.
     """
 
     tenant_id: UUID
@@ -66,7 +66,7 @@ class Pending:
     command: str | None
     private: bool
     suspect: bool
-    begun: bool = False
+    failures: int = 0
 
     @classmethod
     def of(cls, row: InboxRow, meaning: Meaning, seq: int, epoch: int) -> Self:
@@ -101,9 +101,13 @@ class RunningTurn(Protocol):
         """It was interrupted: its rows wait for the next owner."""
         ...
 
+    async def give_up(self, reason: str) -> None:
+        """It failed too often: end its rows. Raises LostOwnership, Unavailable."""
+        ...
+
     @property
     def items(self) -> list[Pending]:
-        """The rows it answers."""
+        """The rows it was given, folded ones too."""
         ...
 
 
@@ -137,6 +141,10 @@ class Conversations:
 
     def __len__(self) -> int:
         return len(self._queues)
+
+    def knows(self, row_id: int) -> bool:
+        """Whether the row is in a queue or a turn here."""
+        return row_id in self._known
 
     def push(self, dialog: Dialog | LockedDialog, item: Pending) -> None:
         """An accepted row waits for its answer; pushing it again changes nothing."""
@@ -190,34 +198,61 @@ class Conversations:
             del self._queues[queue.dialog.id]
 
     async def _one_turn(self, queue: _Queue) -> None:
-        items = _take(queue.waiting)
-        async with self._suspects if items[0].suspect else self._room:
-            turn = self._make_turn(queue.dialog, items)
-            queue.turn = turn
+        again: list[Pending] = []
+        async with self._suspects if queue.waiting[0].suspect else self._room:
+            if queue.dialog.slot in self._frozen:
+                return
+            turn = queue.turn = self._make_turn(queue.dialog, _take(queue.waiting))
             RUNNING.inc()
             try:
-                await turn.run()
-            except LostOwnership as error:
-                log.info("turn.lost", reason=error.detail)
-            except Unavailable as error:
-                log.warning("turn.postponed", reason=error.detail)
-                queue.waiting.extendleft(reversed(turn.items))
-                await asyncio.sleep(RETRY_AFTER)
-                return
+                again = await self._outcome(turn)
             except asyncio.CancelledError:
+                self._forget_rows(turn.items)
                 await turn.give_back()
                 raise
             finally:
                 queue.turn = None
                 RUNNING.dec()
-        self._forget_rows(turn.items)
+        if not again:
+            self._forget_rows(turn.items)
+            return
+        queue.waiting.extendleft(reversed(again))
+        await asyncio.sleep(RETRY_AFTER)
+
+    async def _outcome(self, turn: RunningTurn) -> list[Pending]:
+        """Run a turn; returns the rows that want another one."""
+        try:
+            await turn.run()
+        except LostOwnership as error:
+            log.info("turn.lost", reason=error.detail)
+        except Unavailable as error:
+            log.warning("turn.postponed", reason=error.detail)
+            return turn.items
+        except Exception as error:
+            # The boundary: a dialog must not fall silent because one of its turns met a fault of ours.
+            log.exception("turn.failed")
+            return await self._failed(turn, error)
+        return []
+
+    async def _failed(self, turn: RunningTurn, error: Exception) -> list[Pending]:
+        failures = 1 + max(item.failures for item in turn.items)
+        again = [replace(item, failures=failures) for item in turn.items]
+        if failures < MAX_FAILURES:
+            return again
+        try:
+            await turn.give_up(f"failed {failures} times: {error!r}")
+        except LostOwnership as lost:
+            log.info("turn.lost", reason=lost.detail)
+        except Unavailable:
+            return again
+        return []
 
     def _forget_rows(self, items: Iterable[Pending]) -> None:
         self._known.difference_update(item.row_id for item in items)
 
 
 def _take(waiting: deque[Pending]) -> list[Pending]:
-    """The next turn's rows: what waits from one sender, up to five; a suspect goes alone, a command too."""
+    """The next turn's rows: what waits from one sender, up to five; a suspect, a failed one and a command go alone."""
     items = [waiting.popleft()]
     while waiting and len(items) < FOLD_MAX and may_fold(items, waiting[0]):
         items.append(waiting.popleft())
@@ -229,5 +264,5 @@ FOLD_MAX = 5  # messages in one turn
 
 def may_fold(items: list[Pending], item: Pending) -> bool:
     """Whether one more message belongs to the same question."""
-    alone = any(other.suspect or other.command for other in (*items, item))
+    alone = any(other.suspect or other.command or other.failures for other in (*items, item))
     return not alone and item.sender == items[0].sender

@@ -94,10 +94,12 @@ async def _settle(conn: Conn, items: Sequence[Sent]) -> _Settled:
     unit = DialogLog(conn)
     dialogs = await unit.lock((item.row.tenant_id, item.row.dialog_id) for item in live)
     ordered = sorted(live, key=lambda item: item.row.id)
-    await outbox.mark_outcomes(conn, [_outcome(item) for item in ordered])
+    changed = await outbox.mark_outcomes(conn, [_outcome(item) for item in ordered])
+    # An outcome that is stored already (its commit's confirmation was lost) is not announced twice.
+    ordered = [item for item in ordered if item.row.id in changed]
     for item in ordered:
         await _follow_up(conn, item)
-    delivery = await outbox.delivery_of(conn, [(item.row.tenant_id, item.row.message_id) for item in live])
+    delivery = await outbox.delivery_of(conn, [(item.row.tenant_id, item.row.message_id) for item in ordered])
     said: set[UUID] = set()
     for item in ordered:
         dialog = dialogs.get(item.row.dialog_id)

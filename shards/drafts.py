@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.clients.telegram import Outcome, Refused
 from domain.kit.clock import Clock
+from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.tasks import Tasks
 
 DRAFT_EVERY = 0.35  # seconds; Telegram animates between two
@@ -83,6 +84,8 @@ class DraftSender:
     async def _call(self, method: str, payload: dict[str, object]) -> None:
         try:
             outcome = await self._sender.send_ephemeral(self._bot_id, method, payload)
+        except (LostOwnership, Unavailable):
+            return  # nothing that has to be shown
         finally:
             self._busy = False
         if isinstance(outcome, Refused) and method == "sendMessageDraft":

@@ -63,7 +63,8 @@ class Intake:
         self._find_bot = find_bot
         self._clock = clock
         self._rung: set[int] = set()
-        self._frozen: set[int] = set()
+        self._open: set[int] = set()
+        self._full_look_at = 0.0
         self._wake = asyncio.Event()
         self._accepting: frozenset[int] = frozenset()
         self._idle = asyncio.Event()
@@ -87,14 +88,14 @@ class Intake:
             await self._rest()
 
     async def gained(self, slots: frozenset[int]) -> None:
-        """Look into new slots."""
-        self._frozen -= slots
+        """Look into new slots; not before this, because older rows come first in their conversations."""
+        self._open |= slots
         for slot in slots:
             self.ring(slot)
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
         """Accept nothing more in these; what is being committed right now is in flight."""
-        self._frozen |= slots
+        self._open -= slots
         return self._accepting & slots
 
     async def settle(self, slots: frozenset[int]) -> None:
@@ -104,19 +105,23 @@ class Intake:
 
     def forget(self, slots: frozenset[int]) -> None:
         """These are not ours any more."""
-        self._frozen -= slots
+        self._open -= slots
 
     def _due(self) -> list[int]:
+        """The slots that rang; all of them every second, however much rings: a bell may have been lost."""
         rung, self._rung = self._rung, set()
-        usable = set(self._ownership.held) - self._frozen
-        return sorted((rung & usable) if rung else usable)
+        now = self._clock.monotonic()
+        if now < self._full_look_at:
+            return sorted(rung & self._open)
+        self._full_look_at = now + LOOK_EVERY
+        return sorted(self._open)
 
     async def _rest(self) -> None:
         if self._rung:
             return
         self._wake.clear()
         try:
-            async with asyncio.timeout(LOOK_EVERY):
+            async with asyncio.timeout(max(0.0, self._full_look_at - self._clock.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -143,6 +148,10 @@ class Intake:
                 understood.append(_Understood(row, read(row, bot)))
             except Poisoned as error:
                 poisoned.append((row, str(error)))
+            except Exception as error:
+                # The boundary: bytes from outside must not stop the shard, whatever reading them does.
+                log.exception("inbox.unreadable", row=row.id)
+                poisoned.append((row, f"could not be read: {error!r}"))
         return understood, poisoned
 
     async def _bury(self, row: InboxRow, reason: str) -> None:

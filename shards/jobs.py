@@ -61,9 +61,13 @@ class JobRunner:
 
     async def settle(self, slots: frozenset[int]) -> None:
         """Jobs are interrupted and handed back: the next owner resumes from their progress."""
-        for job, task in [entry for entry in self._running.values() if entry[0].slot in slots]:
+        entries = [entry for entry in self._running.values() if entry[0].slot in slots]
+        for _, task in entries:
             task.cancel()
+        for job, task in entries:
             await asyncio.wait([task])
+            if not task.cancelled():
+                continue  # it reached its verdict
             try:
                 await jobs.hand_back(self._db, job)
             except (Unavailable, LostOwnership) as error:
@@ -86,7 +90,7 @@ class JobRunner:
         if free <= 0 or not held:
             return
         async with self._db.worker_tx() as conn:
-            claimed = await jobs.claim(conn, held=held, limit=free)
+            claimed = await jobs.claim(conn, held=held, limit=free, running=list(self._running))
         for job in claimed:
             log.info("job.started", job=job.id, kind=job.kind, attempt=job.attempts)
             self._running[job.id] = (job, self._tasks.short(job.kind, self._run(job)))
@@ -96,6 +100,8 @@ class JobRunner:
             await jobs.run(self._db, job, self._handlers)
         except LostOwnership:
             log.info("job.lost", job=job.id)
+        except Unavailable as error:
+            log.warning("job.postponed", job=job.id, reason=error.detail)
         finally:
             self._running.pop(job.id, None)
             self.ring()

@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
 
 from domain.kit.clock import Clock
+from domain.kit.errors import Unavailable
+from domain.kit.log import logger
 from domain.kit.tasks import Tasks
 from domain.outbox import OutboxRow
 from shards.buckets import BotLimits
 
+log = logger(__name__)
+
 IN_FLIGHT = 30  # sends of one bot between mark and answer
+EVICT_EVERY = 60.0  # seconds
 
 
 class Lane:
@@ -44,6 +49,7 @@ class Lane:
         self._stopped = asyncio.Event()
         self._frozen = False
         self._running = False
+        self._evicted_at = clock.monotonic()
 
     @property
     def in_flight(self) -> int:
@@ -57,7 +63,10 @@ class Lane:
 
     def add(self, row: OutboxRow) -> None:
         """A row waits; adding it again changes nothing."""
-        if row.id in self._known or self._frozen:
+        if self._frozen:
+            return
+        self._start_work()
+        if row.id in self._known:
             return
         self._known.add(row.id)
         if row.wait:
@@ -66,9 +75,6 @@ class Lane:
         line.append(row)
         if len(line) == 1 and row.chat_id not in self._busy:
             self._queue(row.chat_id)
-        if not self._running:
-            self._running = True
-            self._tasks.short("lane", self._work())
 
     def hold(self, chat_id: int, seconds: float) -> None:
         """Telegram asked for quiet in this chat."""
@@ -125,6 +131,11 @@ class Lane:
         if self._limits.rate != rate:
             self._limits.rate = self._limits.bot.limit = rate
 
+    def _start_work(self) -> None:
+        if not self._running:
+            self._running = True
+            self._tasks.short("lane", self._work())
+
     def _queue(self, chat_id: int) -> None:
         ready = self._limits.chat_ready_at(chat_id, self._clock.monotonic())
         heapq.heappush(self._turns, (ready, next(self._tie), chat_id))
@@ -135,9 +146,19 @@ class Lane:
         try:
             while not self._frozen and (self._turns or self._busy):
                 await self._step()
+                self._evict()
+        except Unavailable as error:
+            log.warning("lane.paused", reason=error.detail)  # the next look at the outbox goes on with it
         finally:
             self._running = False
-            self._limits.evict(self._clock.monotonic())
+            self._evict(always=True)
+
+    def _evict(self, *, always: bool = False) -> None:
+        """Forget the windows of idle chats; a lane that is never empty does so once a minute."""
+        now = self._clock.monotonic()
+        if always or now - self._evicted_at >= EVICT_EVERY:
+            self._evicted_at = now
+            self._limits.evict(now)
 
     async def _step(self) -> None:
         self._changed.clear()
@@ -146,6 +167,7 @@ class Lane:
             return
         if await self._find_rate() is None:
             self._drop_all()
+        if not self._turns:
             return
         ready, _, chat_id = self._turns[0]
         wait = max(ready, self._limits.bot.ready_at(self._clock.monotonic())) - self._clock.monotonic()

@@ -13,7 +13,7 @@ from domain.bots import Bot
 from domain.clients.telegram import Outcome
 from domain.kit.clock import Clock
 from domain.kit.db import Database
-from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.errors import LostOwnership, NotFound, Unavailable
 from domain.kit.log import logger
 from domain.kit.metrics import Counter
 from domain.kit.tasks import Tasks
@@ -63,7 +63,7 @@ class Sender:
         self._token_died = token_died
         self._clock = clock
         self._lanes: dict[int, Lane] = {}
-        self._frozen: set[int] = set()
+        self._open: set[int] = set()
         self._wake = asyncio.Event()
         self._tasks = Tasks("outbox")
 
@@ -74,7 +74,7 @@ class Sender:
     def push(self, rows: Sequence[OutboxRow]) -> None:
         """Rows that were just committed: no need to read them again."""
         for row in rows:
-            if self._ownership.owns(row.slot):
+            if row.slot in self._open and self._ownership.owns(row.slot):
                 self._lane(row.bot_id, row.slot).add(row)
 
     async def run(self) -> None:
@@ -82,7 +82,7 @@ class Sender:
         while True:
             self._wake.clear()
             try:
-                await self._look(sorted(set(self._ownership.held) - self._frozen))
+                await self._look(sorted(self._open))
             except Unavailable as error:
                 log.warning("outbox.paused", reason=error.detail)
             try:
@@ -94,16 +94,18 @@ class Sender:
     async def send_ephemeral(self, bot_id: int, method: str, payload: dict[str, object]) -> Outcome | None:
         """A draft or an action: sent if the bot's window has room now, else dropped (None)."""
         bot = await self._find_bot(bot_id)
-        if bot is None or bot.slot in self._frozen or not self._ownership.owns(bot.slot):
+        if bot is None or bot.slot not in self._open or not self._ownership.owns(bot.slot):
             return None
         if not self._lane(bot.id, bot.slot).take_spare(bot.rate):
             return None
         return await self._call(bot, method, payload)
 
     async def gained(self, slots: frozenset[int]) -> None:
-        """Rebuild the windows of these slots' bots, and judge what their last owner was sending."""
-        self._frozen -= slots
-        ordered = sorted(slots)
+        """Rebuild the windows of these slots' bots, and judge what their last owner was sending.
+
+        Nothing is sent before both is done: an orphan that is sent again is ahead of what waits in its chat.
+        """
+        ordered = sorted(slots - self._open)
         async with self._db.worker_tx() as conn:
             recent = await outbox.fetch_recent(conn, slots=ordered)
             orphans = await outbox.fetch_orphans(conn, slots=ordered)
@@ -114,13 +116,15 @@ class Sender:
             bot = await self._find_bot(bot_id)
             if bot is not None:
                 self._lane(bot_id, bot.slot).recall(sends, bot.rate)
-        for row in orphans:
-            self._tasks.short("orphan", self._judge_orphan(row))
+        judged = [self._tasks.short("orphan", self._judge_orphan(row)) for row in orphans]
+        if judged:
+            await asyncio.wait(judged)
+        self._open |= slots
         self.ring()
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
         """Send nothing more from these; returns those with a send on the wire."""
-        self._frozen |= slots
+        self._open -= slots
         for lane in self._lanes.values():
             if lane.slot in slots:
                 lane.freeze()
@@ -128,15 +132,15 @@ class Sender:
 
     async def settle(self, slots: frozenset[int]) -> None:
         """A send on the wire is waited for: its answer decides whether it happened."""
-        lanes = [lane for lane in self._lanes.values() if lane.slot in slots]
-        for lane in lanes:
-            await lane.wait_idle(SETTLE)
+        until = self._clock.monotonic() + SETTLE
+        for lane in [lane for lane in self._lanes.values() if lane.slot in slots]:
+            await lane.wait_idle(max(0.0, until - self._clock.monotonic()))
 
     def forget(self, slots: frozenset[int]) -> None:
         """These are not ours any more."""
         for bot_id in [bot_id for bot_id, lane in self._lanes.items() if lane.slot in slots]:
             self._lanes.pop(bot_id).freeze()
-        self._frozen -= slots
+        self._open -= slots
 
     async def stop(self) -> None:
         """Cancel everything."""
@@ -175,10 +179,15 @@ class Sender:
             bot = await self._find_bot(row.bot_id)
             if bot is None:
                 return None
-            attempt = await self._mark(row, epoch)
-            if not await lane.pass_windows(row.chat_id, bot.rate):
+            try:
+                attempt = await self._marks.sending(row, epoch)
+                passed = await lane.pass_windows(row.chat_id, bot.rate)
+            except Unavailable:
+                attempt, passed = 0, False
+            if not passed:
+                # Nothing was written: it is put back, and stays first in its line.
                 await self._store(Sent(row, epoch, "ready", resends=row.resends))
-                return None
+                return row
             self._ownership.epoch(row.slot)
             outcome = await self._call(bot, row.method, row.payload)
             return await self._settle(lane, bot, row, epoch, judge(outcome, attempts=attempt))
@@ -186,24 +195,16 @@ class Sender:
             log.info("outbox.lost", row=row.id, reason=error.detail)
             return None
 
-    async def _mark(self, row: OutboxRow, epoch: int) -> int:
-        """Commit `sending`. If the database goes away over it, nothing was written: the row is put back."""
-        try:
-            return await self._marks.sending(row, epoch)
-        except Unavailable as error:
-            await self._store(Sent(row, epoch, "ready", resends=row.resends))
-            raise LostOwnership("the database was away before the send") from error
-
     async def _settle(self, lane: Lane, bot: Bot, row: OutboxRow, epoch: int, verdict: Verdict) -> OutboxRow | None:
         SENDS.labels(verdict.state).inc()
         if verdict.delay:
             lane.hold(row.chat_id, verdict.delay)
-        if verdict.token_dead:
-            await self._token_died(bot, verdict.reason or "")
         if verdict.state == "uncertain":
             return await self._uncertain(row, epoch, verdict.reason)
         sent = _sent(row, epoch, verdict)
         await self._store(sent)
+        if verdict.token_dead:
+            await self._token_died(bot, verdict.reason or "")
         if sent.moved_to is not None:
             self.ring()  # its line is another one now
             return None
@@ -211,7 +212,7 @@ class Sender:
 
     async def _uncertain(self, row: OutboxRow, epoch: int, reason: str | None) -> OutboxRow | None:
         """Nobody knows whether it arrived: sent once more and marked, or held, by the tenant's policy."""
-        resend = row.resends == 0 and row.priority == 0 and await self._policy(row.tenant_id) == "resend"
+        resend = row.resends == 0 and row.priority == 0 and await self._may_resend(row)
         log.warning("outbox.uncertain", row=row.id, reason=reason, resend=resend)
         again = replace(row, resends=1) if resend else None
         await self._store(
@@ -219,12 +220,22 @@ class Sender:
         )
         return again
 
+    async def _may_resend(self, row: OutboxRow) -> bool:
+        """The tenant's policy, however long the database is away: a send without a verdict would be stuck for ever."""
+        while True:
+            try:
+                return await self._policy(row.tenant_id) == "resend"
+            except NotFound:
+                return False  # the tenant was removed
+            except Unavailable:
+                await self._clock.sleep(1.0)
+                self._ownership.epoch(row.slot)
+
     async def _judge_orphan(self, row: OutboxRow) -> None:
         """What the last owner of the slot was sending."""
         try:
             UNCERTAIN.inc()
             await self._uncertain(row, self._ownership.epoch(row.slot), "the worker stopped while it was being sent")
-            self.ring()
         except LostOwnership as error:
             log.info("outbox.lost", row=row.id, reason=error.detail)
 
@@ -240,6 +251,9 @@ class Sender:
                 self._ownership.epoch(sent.row.slot)
 
 
+_MARKUP = {"entities", "parse_mode"}
+
+
 def _sent(row: OutboxRow, epoch: int, verdict: Verdict) -> Sent:
     """A definite outcome, as it is stored."""
     if verdict.state == "sent":
@@ -247,8 +261,10 @@ def _sent(row: OutboxRow, epoch: int, verdict: Verdict) -> Sent:
     if verdict.state == "failed":
         return Sent(row, epoch, "failed", error=verdict.reason, resends=row.resends, chat_gone=verdict.chat_gone)
     payload = row.payload
+    if verdict.state == "plain" and not payload.keys() & _MARKUP:
+        return Sent(row, epoch, "failed", error=verdict.reason, resends=row.resends)
     if verdict.state == "plain":
-        payload = {key: value for key, value in payload.items() if key not in {"entities", "parse_mode"}}
+        payload = {key: value for key, value in payload.items() if key not in _MARKUP}
     return Sent(
         row,
         epoch,

@@ -66,6 +66,7 @@ class Ownership:
         self._new: set[int] = set()
         self._deadline = 0.0
         self._draining = False
+        self._doubtful = False  # whether the database may hold slots as ours that we do not hold
         self._wake = asyncio.Event()
         self._users: list[SlotUser] = []
         self._lag = 0.0
@@ -158,11 +159,18 @@ class Ownership:
         if renewed is None:
             self._deadline = 0.0
             raise LeaseLost("the lease ran out")
+        if self._clock.monotonic() >= self._deadline:
+            # Whoever looked in the meantime was told that nothing is ours, and dropped its work for the next owner.
+            self._deadline = 0.0
+            raise LeaseLost("the lease was renewed too late")
         self._deadline = before + TTL - MARGIN
 
     async def _reconcile(self) -> None:
         async with self._db.worker_tx() as conn:
             members = await queries.fetch_live(conn)
+            if self._doubtful:
+                await conn.execute(queries.RELEASE_STRAYS, self.member_id, sorted(self.held))
+        self._doubtful = False
         if self._new:
             await self._tell_users()
         names = {member.name for member in members if not member.draining}
@@ -173,10 +181,14 @@ class Ownership:
             await self._acquire(sorted(missing))
 
     async def _acquire(self, slots: list[int]) -> None:
-        async with self._db.worker_tx() as conn:
-            taken = await queries.acquire(conn, member_id=self.member_id, slots=slots)
-        if not taken:
-            return
+        try:
+            async with self._db.worker_tx() as conn:
+                taken = await queries.acquire(conn, member_id=self.member_id, slots=slots)
+        except Unavailable:
+            self._doubtful = True
+            raise
+        if not taken or self._draining:
+            return  # what came while a drain began is freed as we leave
         self.held.update(taken)
         self._new |= taken.keys()
         log.info("ownership.gained", slots=len(taken), held=len(self.held))
@@ -196,8 +208,12 @@ class Ownership:
             self.held.pop(slot, None)
         for user in self._users:
             user.forget(slots)
-        async with self._db.worker_tx() as conn:
-            await conn.execute(queries.RELEASE, self.member_id, sorted(slots))
+        try:
+            async with self._db.worker_tx() as conn:
+                await conn.execute(queries.RELEASE, self.member_id, sorted(slots))
+        except Unavailable:
+            self._doubtful = True
+            raise
         log.info("ownership.released", slots=len(slots), held=len(self.held))
         await self._announce("slots")
 

@@ -4,6 +4,7 @@ The next call's offset acknowledges; it advances only after the batch is committ
 that Telegram repeats harmless. So no offset is stored: a new owner begins where Telegram still has updates.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ LONG_POLL = 25  # seconds Telegram holds an empty call
 LIMIT = 100
 BACKOFF_MAX = 30.0  # seconds
 ALLOWED = ["message", "my_chat_member", "callback_query"]
+
+REVOKED = "Telegram does not accept this bot's token any more."
 
 TokenDied = Callable[[Bot, str], Awaitable[None]]
 
@@ -50,7 +53,7 @@ class Poller:
                 continue
             if isinstance(outcome, Refused) and outcome.code in {401, 404}:
                 if self.token_died is not None:
-                    await self.token_died(bot, "Telegram does not accept this bot's token any more.")
+                    await self.token_died(bot, REVOKED)
                 return
             failures += 1
             await self._recover(bot, token, outcome, failures)
@@ -60,7 +63,7 @@ class Poller:
         if not updates:
             return offset
         arrivals = [
-            Arrival(bot.tenant_id, bot.slot, "telegram", str(bot.id), str(update["update_id"]), orjson.dumps(update))
+            Arrival(bot.tenant_id, bot.slot, "telegram", str(bot.id), str(update["update_id"]), _raw(update))
             for update in updates
         ]
         while True:
@@ -72,7 +75,7 @@ class Poller:
                 await self._clock.sleep(1.0)
 
     async def _recover(self, bot: Bot, token: str, outcome: Outcome, failures: int) -> None:
-        wait = min(BACKOFF_MAX, 0.5 * 2**failures)
+        wait = min(BACKOFF_MAX, 0.5 * 2 ** min(failures, 10))
         if isinstance(outcome, Refused):
             wait = outcome.retry_after or wait
             if outcome.code == 409 and "webhook" in outcome.description:
@@ -82,3 +85,11 @@ class Poller:
                 wait = 3.0  # another poller: the last owner's call, which Telegram ends by itself
         log.info("polling.interrupted", bot=bot.id, outcome=repr(outcome), wait=wait)
         await self._clock.sleep(wait)
+
+
+def _raw(update: dict[str, Any]) -> bytes:
+    """The update as bytes. Half an emoji is no UTF-8: such an update is stored in escapes, and is poison later."""
+    try:
+        return orjson.dumps(update)
+    except TypeError:
+        return json.dumps(update).encode()

@@ -46,6 +46,13 @@ WHERE slot IN (
     SELECT slot FROM slot_owners WHERE member_id = $1 AND slot = ANY($2::smallint[]) ORDER BY slot FOR UPDATE)
 """
 
+# Frees what the database says is ours and we do not hold: a release or a taking whose confirmation was lost.
+RELEASE_STRAYS = """
+UPDATE slot_owners SET member_id = NULL
+WHERE slot IN (
+    SELECT slot FROM slot_owners WHERE member_id = $1 AND NOT slot = ANY($2::smallint[]) ORDER BY slot FOR UPDATE)
+"""
+
 
 class Member(NamedTuple):
     """A live member; `name` is stable over restarts."""

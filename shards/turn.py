@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.answering import handoff_summary
@@ -59,12 +59,14 @@ class Turn:
     def __init__(self, parts: TurnParts, dialog: DialogRef, items: list[Pending]) -> None:
         self._parts = parts
         self._dialog = dialog
-        self._items = items
-        self._begun = {item.row_id for item in items if item.begun}
+        self._given = list(items)
+        self._items = list(items)  # those of the given that still want an answer
+        self._begun: set[int] = set()
         self._turn_id = uuid7()
         self._started = parts.clock.monotonic()
         self._stream = parts.stream(dialog, self._turn_id, items[0].private)
         self._asking: asyncio.Task[Answer] | None = None
+        self._language = "en"
         self._refold = False
         self._committing = False
         self._attempts = 1
@@ -72,14 +74,15 @@ class Turn:
 
     @property
     def items(self) -> list[Pending]:
-        """The rows it answers; `begun` on those whose attempt is counted."""
-        return [replace(item, begun=item.row_id in self._begun) for item in self._items]
+        """The rows it was given, folded ones too."""
+        return self._given
 
     def fold(self, item: Pending) -> bool:
         """Take one more message in: what was being asked is asked again with it."""
         late = self._committing or self._parts.clock.monotonic() - self._started > FOLD_WITHIN
         if late or len(self._items) >= FOLD_MAX or not may_fold(self._items, item):
             return False
+        self._given.append(item)
         self._items.append(item)
         self._refold = True
         if self._asking is not None:
@@ -89,9 +92,27 @@ class Turn:
     async def run(self) -> None:
         """To its commit. Raises LostOwnership, Unavailable."""
         with SECONDS.time():
-            answer = await self._ask_until_settled()
-            if answer is not _BURIED:
-                await self._commit(answer)
+            try:
+                answer = await self._ask_until_settled()
+                if self._items:
+                    await self._commit(answer)
+            except (LostOwnership, Unavailable):
+                await self._stream.end("aborted")
+                raise
+
+    async def give_up(self, reason: str) -> None:
+        """It failed too often: the customer gets a polite sentence and a person is asked for; if even that cannot be
+        committed, its rows are dead. Raises LostOwnership, Unavailable."""
+        TURNS.labels("dead").inc()
+        try:
+            await self._commit(_fault(self._language, again=False))
+        except (LostOwnership, Unavailable):
+            raise
+        except Exception:
+            log.exception("turn.given_up", reason=reason)
+            await self._stream.end("aborted")
+            for item in self._items:
+                await self._parts.commits.bury(self._row(item), reason)
 
     async def give_back(self) -> None:
         """It was interrupted; the next owner asks again."""
@@ -105,36 +126,36 @@ class Turn:
             log.warning("turn.not_given_back", reason=error.detail)
 
     async def _ask_until_settled(self) -> Answer | None:
-        """The answer to everything that folded in; None where an assistant may not answer any more."""
+        """The answer to everything that folded in; None where an assistant may not answer any more.
+
+        A message may fold in at any await: nothing is committed before a round in which none did.
+        """
         while True:
+            answer: Answer | None = None
             self._refold = False
-            if not await self._begin():
-                return _BURIED
-            context = await self._context()
-            if context is None:
-                self._committing = True
-                return None
-            if self._refold:
-                continue
-            answer = await self._ask(context)
-            if answer is not None:
+            await self._begin()
+            context = await self._context() if self._items else None
+            if context is not None and not self._refold:
+                answer = await self._ask(context)
+            if not self._refold:
                 self._committing = True
                 return answer
-            await self._stream.end("aborted")
+            if context is not None:
+                await self._stream.end("aborted")
 
-    async def _begin(self) -> bool:
-        """Count the attempt of rows that are new here; False when one has used up its attempts."""
+    async def _begin(self) -> None:
+        """Count the attempt of rows that are new here; those that want no answer any more are dropped."""
         for item in [item for item in self._items if item.row_id not in self._begun]:
             attempts = await self._parts.commits.begin(self._row(item))
-            self._begun.add(item.row_id)
-            self._attempts = max(self._attempts, attempts)
-            if attempts > MAX_TURN_ATTEMPTS:
+            if attempts is not None and attempts <= MAX_TURN_ATTEMPTS:
+                self._begun.add(item.row_id)
+                self._attempts = max(self._attempts, attempts)
+                continue
+            if attempts is not None:
                 TURNS.labels("dead").inc()
-                await self._parts.commits.bury(
-                    self._row(item), f"the worker died {MAX_TURN_ATTEMPTS} times while answering it"
-                )
-                return False
-        return True
+                reason = f"the worker died {MAX_TURN_ATTEMPTS} times while answering it"
+                await self._parts.commits.bury(self._row(item), reason)
+            self._items.remove(item)
 
     async def _context(self) -> Question | None:
         dialog = self._dialog
@@ -149,6 +170,7 @@ class Turn:
         assistant = await self._parts.find_assistant(dialog.tenant_id, dialog.assistant_id)
         question = self._question(found, assistant, said)
         self._summary = handoff_summary(question)
+        self._language = (found.contact_language or "en")[:2]
         return question
 
     def _question(self, found: Dialog, assistant: Assistant, said: list[tuple[str, str]]) -> Question:
@@ -166,6 +188,8 @@ class Turn:
     async def _ask(self, question: Question) -> Answer | None:
         """Ask in a task of its own, so that a folding message can interrupt it; None when one did."""
         await self._stream.start()
+        if self._folded():
+            return None
         self._asking = self._parts.tasks.short("ask", self._answer(question))
         try:
             await asyncio.wait([self._asking])
@@ -173,9 +197,14 @@ class Turn:
             self._asking.cancel()
             await asyncio.wait([self._asking])
             raise
-        if self._asking.cancelled():
-            return None
-        return self._asking.result()
+        if not self._asking.cancelled():
+            return self._asking.result()
+        if not self._folded():
+            raise asyncio.CancelledError  # the worker is stopping
+        return None
+
+    def _folded(self) -> bool:
+        return self._refold
 
     async def _answer(self, question: Question) -> Answer:
         fixed = _without_asking(question, self._items[0])
@@ -188,9 +217,7 @@ class Turn:
         except Exception:
             # A fault of ours must not leave the customer without a word: a person is asked for.
             log.exception("turn.failed", attempts=self._attempts)
-            language = (question.contact_language or "en")[:2]
-            text = sentence("model_failed_open" if question.handoff_open else "model_failed", language)
-            return Answer(text, handoff="model_failed", receipt={"way": "fault"})
+            return _fault((question.contact_language or "en")[:2], again=question.handoff_open)
 
     async def _emit(self, piece: str) -> None:
         self._parts.ownership.epoch(self._dialog.slot)
@@ -216,7 +243,9 @@ class Turn:
         return Row(item.tenant_id, item.row_id, item.slot, item.epoch)
 
 
-_BURIED = Answer("")
+def _fault(language: str, *, again: bool) -> Answer:
+    text = sentence("model_failed_open" if again else "model_failed", language)
+    return Answer(text, handoff="model_failed", receipt={"way": "fault"})
 
 
 def _without_asking(question: Question, item: Pending) -> Answer | None:

@@ -31,7 +31,7 @@ from shards.drafts import DraftSender
 from shards.intake import Intake
 from shards.jobs import JobRunner
 from shards.outbox import Sender
-from shards.ownership import Ownership
+from shards.ownership import LeaseLost, Ownership
 from shards.polling import Poller
 from shards.recovery import Recovery
 from shards.streaming import TurnStream
@@ -96,9 +96,9 @@ class Worker:
         )
         self.jobs = JobRunner(db, self.ownership, self._job_handlers(), clock)
         self._turn_parts = self._make_turn_parts()
-        recovery = Recovery(db, self.ownership, self.bots, self.conversations)
+        self.recovery = Recovery(db, self.ownership, self.bots, self.conversations, clock)
         # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
-        for user in (self.bots, self.sender, recovery, self.intake, self.jobs):
+        for user in (self.bots, self.sender, self.recovery, self.intake, self.jobs):
             self.ownership.add_user(user)
         self.ownership.stats = self._stats
 
@@ -125,6 +125,7 @@ class Worker:
         self.tasks.eternal("renewals", self.ownership.run_renewals())
         self.tasks.eternal("ownership", self.ownership.run_reconciliation())
         self.tasks.eternal("intake", self.intake.run())
+        self.tasks.eternal("recovery", self.recovery.run())
         self.tasks.eternal("outbox", self.sender.run())
         self.tasks.eternal("jobs", self.jobs.run())
         self.tasks.eternal("bots", self.bots.run())
@@ -140,7 +141,7 @@ class Worker:
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self.ownership.drain()
-        except (TimeoutError, Unavailable) as error:
+        except (TimeoutError, Unavailable, LeaseLost) as error:
             log.warning("worker.drain_incomplete", error=repr(error))
 
     async def close(self) -> None:
@@ -160,21 +161,22 @@ class Worker:
     def _make_bots(self) -> BotRegistry:
         clients = self._clients
         poller = Poller(clients.telegram, self._writer, clients.clock)
+        webhooks = WebhookKeeper(
+            client=clients.telegram,
+            keyring=clients.keyring,
+            base_url=self._settings.base_url,
+            db=clients.db,
+            clock=clients.clock,
+        )
         registry = BotRegistry(
             db=clients.db,
             client=clients.telegram,
             keyring=clients.keyring,
             ownership=self.ownership,
             poller=poller,
-            webhooks=WebhookKeeper(
-                client=clients.telegram,
-                keyring=clients.keyring,
-                base_url=self._settings.base_url,
-                db=clients.db,
-                clock=clients.clock,
-            ),
+            webhooks=webhooks,
         )
-        poller.token_died = registry.token_died
+        poller.token_died = webhooks.token_died = registry.token_died
         return registry
 
     def _make_turn_parts(self) -> TurnParts:

@@ -32,6 +32,11 @@ SELECT tenant_id, id, slot, channel, source, source_id, raw, state, attempts, ep
 FROM inbox WHERE slot = ANY($1::smallint[]) AND state = ANY($2::text[]) AND id > $3 ORDER BY id LIMIT $4
 """
 
+# Where answers are owed, without the rows' bytes; `tenant_id` comes with the rows when they are read.
+FETCH_OWED = """
+SELECT slot, id FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('accepted', 'running') ORDER BY id
+"""
+
 # The message of each row is in its dialog now; rows that need no turn are done at once.
 MARK_ACCEPTED = """
 UPDATE inbox i SET state = t.state, dialog_id = t.dialog_id, message_seq = t.seq,
@@ -40,9 +45,11 @@ FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[]) AS t
 WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'ready'
 """
 
-# A turn starts: the attempt counts from here, before any work.
+# A turn starts: the attempt counts from here, before any work. Beginning again under the same epoch is the same
+# attempt: its owner is alive, so the row did not kill it.
 MARK_RUNNING = """
-UPDATE inbox i SET state = 'running', attempts = i.attempts + 1, epoch = t.epoch
+UPDATE inbox i SET state = 'running', epoch = t.epoch,
+    attempts = i.attempts + (i.state = 'accepted' OR i.epoch <> t.epoch)::int
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)
 WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state IN ('accepted', 'running')
 RETURNING i.id, i.attempts
@@ -95,8 +102,16 @@ async def fetch_open(
     return [_row(row) for row in await conn.fetch(FETCH_OPEN, slots, states, after, limit)]
 
 
+async def fetch_owed(conn: Conn, *, slots: Sequence[int]) -> list[tuple[int, int]]:
+    """(slot, row id) of every row that was accepted and is not answered."""
+    return [(row["slot"], row["id"]) for row in await conn.fetch(FETCH_OWED, slots)]
+
+
 async def mark_running(conn: Conn, rows: Iterable[tuple[UUID, int, int]]) -> dict[int, int]:
-    """(tenant, id, epoch) rows begin their turn; returns id -> attempts, this one counted."""
+    """(tenant, id, epoch) rows begin their turn; returns id -> attempts, this one counted.
+
+    A row that is missing from the result was answered or buried already.
+    """
     tenants, ids, epochs = _columns(rows, 3)
     return {row["id"]: row["attempts"] for row in await conn.fetch(MARK_RUNNING, tenants, ids, epochs)}
 

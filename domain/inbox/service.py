@@ -90,6 +90,7 @@ async def forget_old(conn: Conn) -> None:
     await conn.execute(queries.DELETE_OLD_ROWS)
 
 
+fetch_owed = queries.fetch_owed
 mark_running = queries.mark_running
 mark_done = queries.mark_done
 give_back = queries.give_back

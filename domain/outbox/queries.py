@@ -25,7 +25,8 @@ SELECT {_COLUMNS} FROM outbox WHERE slot = ANY($1::smallint[]) AND state = 'read
 
 # What was being sent under an epoch that is over: its outcome is unknown.
 FETCH_ORPHANS = f"""
-SELECT {_COLUMNS} FROM outbox WHERE slot = ANY($1::smallint[]) AND state = 'sending' ORDER BY id
+SELECT {_COLUMNS} FROM outbox x WHERE slot = ANY($1::smallint[]) AND state = 'sending'
+    AND epoch < (SELECT s.epoch FROM slot_owners s WHERE s.slot = x.slot) ORDER BY id
 """
 
 # Committed before the socket write: whoever finds it afterwards knows that it may have been sent.
