@@ -37,6 +37,7 @@ _START = """SwaggerUIBundle({
   deepLinking: true,
   persistAuthorization: true,
   displayRequestDuration: true,
+  validatorUrl: null,
 });
 """
 _LISTING = """<!doctype html>
