@@ -1,8 +1,10 @@
 """The documents say what is there: settings, commands, decisions, links, the import rule."""
 
 import argparse
+import json
 import re
 import subprocess
+import tomllib
 from configparser import ConfigParser
 from pathlib import Path
 from uuid import UUID
@@ -94,7 +96,8 @@ def test_a_decision_fits_a_page_and_names_what_enforces_it(file: Path) -> None:
 
 def test_decisions_named_in_code_exist() -> None:
     known = {file.name[:4] for file in DECISIONS.glob("[0-9]*.md")}
-    sources = [ROOT / name for name in _tracked() if name.endswith((".py", ".ts", ".toml", ".md", "Makefile"))]
+    names = [name for name in _tracked() if name.endswith((".py", ".ts", ".toml", ".md", "Makefile"))]
+    sources = [ROOT / name for name in names if (ROOT / name).is_file()]
     named = {number for source in sources for number in re.findall(r"ADR-(\d{4})", source.read_text())}
     assert named <= known
 
@@ -177,3 +180,14 @@ def test_peers_are_not_among_our_requirements() -> None:
     for name in ("aiogram", "python-telegram-bot"):
         assert re.search(rf"^{name}==", peers, re.MULTILINE)
         assert not re.search(rf"^{name}==", ours, re.MULTILINE)
+
+
+def test_every_library_is_in_the_decision() -> None:
+    text = (DECISIONS / "0007-libraries.md").read_text().lower()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    development = (ROOT / "requirements" / "dev.in").read_text().splitlines()
+    package = json.loads((ROOT / "web" / "package.json").read_text())
+    python = [re.split(r"[\[<>=~ ]", line)[0] for line in (*project, *development) if line[:1].isalpha()]
+    names = {*python, *package.get("dependencies", {}), *package["devDependencies"]}
+    assert len(names) > 40
+    assert not [name for name in names if name.lower() not in text]
