@@ -22,7 +22,7 @@ from domain.kit.settings import Settings
 LOCAL_MODEL: Final = "multilingual-e5-small"
 QUERY_SECONDS: Final = 5.0  # a customer waits: past this, full text has to do
 PASSAGE_SECONDS: Final = 60.0  # a batch of 8 long passages takes ~3 s on one core of the local model
-MAX_QUERY_CHARS: Final = 2_000  # the local model reads 512 tokens at a time; more says nothing new about a question
+MAX_QUERY_CHARS: Final = 1_000  # at worst ~1 s of the local model; more says nothing new about a question
 _DIMENSIONS: Final = {LOCAL_MODEL: 384, "text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 
 

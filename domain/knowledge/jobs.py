@@ -31,6 +31,7 @@ PAIRS_BATCH: Final = 64  # questions are short
 MAX_PASSAGES: Final = 20_000
 TOO_LONG: Final = f"This file has more than {MAX_PASSAGES:,} passages. Split it and upload the parts."
 NOT_EMBEDDED: Final = "The embeddings server does not answer. Check EMBEDDINGS_URL, then re-index this document."
+NO_EMBEDDER: Final = "No embeddings server is configured. Set EMBEDDINGS_URL, then re-index this document."
 PARSED: Final = 0.1  # the share of the progress bar that reading takes
 
 log = logger(__name__)
@@ -47,6 +48,16 @@ def ingest_handler(embedder: Embedder) -> Handler:
             if job.attempts >= jobs.MAX_ATTEMPTS:
                 await _fail(context, job.tenant_id, document_id, NOT_EMBEDDED)
             raise
+
+    return run
+
+
+def no_embedder_handler() -> Handler:
+    """The handler of "knowledge.ingest" where no embeddings server is configured: the tenant is told."""
+
+    async def run(job: Job, context: JobContext) -> None:
+        document_id = UUID(job.payload.get("document_id") or job.key)
+        await _fail(context, job.tenant_id, document_id, NO_EMBEDDER)
 
     return run
 

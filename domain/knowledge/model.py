@@ -144,3 +144,20 @@ class Background:
     mean: float
     deviation: float
     sampled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that a search brought up: its cosine to the question, its cosine to questions in general (`hub`), and
+    the words of the question that it has. Both are None without a vector of the current index."""
+
+    id: UUID
+    document_id: UUID
+    title: str
+    heading: str | None
+    page: int | None
+    text: str
+    language: str
+    cosine: float | None
+    hub: float | None
+    found: list[str]

@@ -4,6 +4,7 @@ The question is embedded before the transaction; everything is read in one, as t
 is away, full text alone answers, and the bar for confidence is higher.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -17,10 +18,12 @@ from domain.kit.errors import Unavailable
 from domain.kit.log import logger
 from domain.kit.metrics import Counter, Histogram
 from domain.knowledge import queries, rules, search_queries
-from domain.knowledge.model import Background, Passage, QaMatch, Retrieval, Word
-from domain.knowledge.search_queries import Found, Scope
+from domain.knowledge.model import Background, Candidate, QaMatch, Retrieval, Word
+from domain.knowledge.search_queries import Scope
 
-CANDIDATES: Final = 40  # of each ranking; a passage that is 41st in one is hardly ever first after fusion
+NEAREST: Final = 24  # passages by meaning in the question's language; the right one is hardly ever further down
+NEAREST_OTHERS: Final = 12  # and in other languages
+BY_WORDS: Final = 24
 PAIR_CANDIDATES: Final = 3
 
 log = logger(__name__)
@@ -39,6 +42,7 @@ class Knowledge:
         self._embedder = embedder
         self._clock = clock
         self._indexes: dict[tuple[str, int], int] = {}
+        self._directions: dict[str, Vector] = {}
 
     async def retrieve(self, *, tenant_id: UUID, assistant_id: UUID, question: str, limit: int = 5) -> Retrieval:
         """The pair and at most `limit` passages for a question. Raises Unavailable when the database is away."""
@@ -53,14 +57,20 @@ class Knowledge:
         if not rules.has_words(question):
             return Retrieval(None, (), confident=False, embedded=False, language=language)
         vector = await self._embed(question)
+        scale = rules.calibration(self._embedder.model) if vector is not None and self._embedder else None
+        generic = await self._generic(language) if scale is not None and scale.hubness else None
         async with self._db.tenant_tx(tenant_id) as conn:
-            index_id = await self._index(conn, vector) if vector is not None else None
-            scope = Scope(tenant_id, assistant_id, index_id, vector if index_id is not None else None)
-            words = rules.content_words(await search_queries.fetch_words(conn, scope, question))
+            scope = Scope(tenant_id, assistant_id, None, None)
+            if scale is not None and vector is not None and (index_id := await self._index(conn, vector)) is not None:
+                direction = _away(vector, generic, scale.hubness)
+                scope = Scope(tenant_id, assistant_id, index_id, vector, generic, direction)
             embedded = scope.vector is not None
-            scale = rules.calibration(self._embedder.model) if embedded and self._embedder else None
+            scale = scale if embedded else None
+            words = rules.content_words(await search_queries.fetch_words(conn, scope, question))
             pair = await _pair(conn, scope, words, language, scale)
-            passages, background = await _passages(conn, scope, words, language, limit)
+            candidates = await _candidates(conn, scope, words, language)
+            background = await _background(conn, scope, scale)
+        passages = rules.rank(candidates, words=words, language=language, scale=scale)[:limit]
         confident = rules.is_confident(passages, language=language, background=background, scale=scale)
         return Retrieval(pair, tuple(passages), confident=confident, embedded=embedded, language=language)
 
@@ -73,6 +83,21 @@ class Knowledge:
             log.warning("embeddings.away", reason=error.detail)
             return None
 
+    async def _generic(self, language: str) -> Vector | None:
+        """The direction of questions in general in a language, of length 1; embedded once a process."""
+        assert self._embedder is not None  # noqa: S101  # there is a vector
+        if language not in self._directions:
+            questions = rules.GENERIC_QUESTIONS.get(language) or sum(rules.GENERIC_QUESTIONS.values(), ())
+            try:
+                vectors = [await self._embedder.embed_query(question) for question in questions]
+            except Unavailable as error:
+                log.warning("embeddings.away", reason=error.detail)
+                return None
+            total = [sum(numbers) for numbers in zip(*vectors, strict=True)]
+            length = math.hypot(*total)
+            self._directions[language] = Vector([number / length for number in total])
+        return self._directions[language]
+
     async def _index(self, conn: Conn, vector: Vector) -> int | None:
         """The index of the current model; rows of embedding_indexes never change, so it is looked up once."""
         assert self._embedder is not None  # noqa: S101  # there is a vector
@@ -83,6 +108,13 @@ class Knowledge:
                 return None
             self._indexes[key] = index_id
         return self._indexes[key]
+
+
+async def _background(conn: Conn, scope: Scope, scale: rules.Calibration | None) -> Background:
+    """Only models that we have not measured are judged by it."""
+    if scale is None or scale.deviations is None:
+        return Background(0.0, 0.0, 0)
+    return await search_queries.fetch_background(conn, scope)
 
 
 async def _pair(
@@ -98,36 +130,22 @@ async def _pair(
     return None
 
 
-async def _passages(
-    conn: Conn, scope: Scope, words: Sequence[Word], language: str, limit: int
-) -> tuple[list[Passage], Background]:
-    """The best passages of both rankings, fused, and how near this tenant's passages are in general."""
-    by_vector: list[UUID] = []
-    background = Background(0.0, 0.0, 0)
+async def _candidates(conn: Conn, scope: Scope, words: Sequence[Word], language: str) -> list[Candidate]:
+    """What is near by meaning or has the words."""
+    nearest: list[UUID] = []
     if scope.vector is not None:
-        by_vector = await search_queries.fetch_nearest(conn, scope, CANDIDATES)
-        background = await search_queries.fetch_background(conn, scope)
+        nearest = await search_queries.fetch_nearest(conn, scope, language=language, own=NEAREST, others=NEAREST_OTHERS)
     lexemes, weights = rules.weighted_lexemes(words)
     by_words = await search_queries.fetch_by_words(
-        conn, scope, wanted=rules.rare_lexemes(words), lexemes=lexemes, weights=weights, limit=CANDIDATES
+        conn, scope, wanted=rules.rare_lexemes(words), lexemes=lexemes, weights=weights, limit=BY_WORDS
     )
-    scores = rules.fuse(by_vector, by_words)
-    shown = list(scores)[: limit * 3]
-    found = await search_queries.fetch_found(conn, scope, shown, words) if shown else {}
-    ranked = [_passage(found[chunk], words, scores[chunk], language) for chunk in shown if chunk in found]
-    return sorted(ranked, key=lambda passage: -passage.score)[:limit], background
+    ids = list(dict.fromkeys((*nearest, *by_words)))
+    return await search_queries.fetch_candidates(conn, scope, ids, words) if ids else []
 
 
-def _passage(found: Found, words: Sequence[Word], score: float, language: str) -> Passage:
-    return Passage(
-        chunk_id=found.id,
-        document_id=found.document_id,
-        title=found.title,
-        heading=found.heading,
-        page=found.page,
-        text=found.text,
-        language=found.language,
-        cosine=found.cosine,
-        coverage=rules.coverage(words, found.found),
-        score=score * (rules.OTHER_LANGUAGE if found.language != language else 1),
-    )
+def _away(vector: Vector, generic: Vector | None, hubness: float) -> Vector:
+    """The question's direction less what all questions share: nearness to it orders passages as `rules.rank` does."""
+    if generic is None:
+        return vector
+    pairs = zip(vector.to_list(), generic.to_list(), strict=True)
+    return Vector([own - hubness * common for own, common in pairs])

@@ -12,7 +12,7 @@ from uuid import UUID
 from pgvector import Vector
 
 from domain.kit.db import Conn
-from domain.knowledge.model import Background, PairCandidate, Word
+from domain.knowledge.model import Background, Candidate, PairCandidate, Word
 
 SAMPLE: Final = 200  # passages that stand for all when word shares and the background of cosines are measured
 
@@ -34,11 +34,16 @@ SELECT w.word, w.lexemes,
 FROM words w ORDER BY w.word LIMIT 64
 """
 
-# The nearest passages of the current index: an exact scan of the tenant's vectors.
+# The nearest passages of the current index, an exact scan of the tenant's vectors: in the question's language, and in
+# others, whose cosines are lower and which would otherwise never come up.
 NEAREST = """
-SELECT c.id FROM chunks c
-WHERE c.tenant_id = $1 AND c.index_id = $2 AND (c.assistant_id IS NULL OR c.assistant_id = $3)
-ORDER BY c.embedding <=> $4 LIMIT $5
+(SELECT c.id FROM chunks c
+ WHERE c.tenant_id = $1 AND c.index_id = $2 AND (c.assistant_id IS NULL OR c.assistant_id = $3) AND c.language = $5
+ ORDER BY c.embedding <=> $4 LIMIT $6)
+UNION ALL
+(SELECT c.id FROM chunks c
+ WHERE c.tenant_id = $1 AND c.index_id = $2 AND (c.assistant_id IS NULL OR c.assistant_id = $3) AND c.language <> $5
+ ORDER BY c.embedding <=> $4 LIMIT $7)
 """
 
 # How near the tenant's passages are to this question in general.
@@ -57,8 +62,9 @@ WITH terms AS MATERIALIZED (
     SELECT t.word, any_of(array_agg(t.lexeme)) AS term FROM unnest($5::text[], $6::text[]) AS t (word, lexeme)
     GROUP BY t.word
 )
-SELECT c.id, c.document_id, c.ordinal, d.title, c.heading, c.page, c.text, c.language,
-    CASE WHEN c.index_id = $3 THEN 1 - (c.embedding <=> $4) ELSE 0 END AS cosine,
+SELECT c.id, c.document_id, d.title, c.heading, c.page, c.text, c.language,
+    CASE WHEN c.index_id = $3 THEN 1 - (c.embedding <=> $4) END AS cosine,
+    CASE WHEN c.index_id = $3 THEN 1 - (c.embedding <=> $7) END AS hub,
     ARRAY(SELECT t.word FROM terms t WHERE c.tsv @@ t.term) AS found
 FROM chunks c JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
 WHERE c.tenant_id = $1 AND c.id = ANY($2::uuid[])
@@ -91,28 +97,17 @@ FROM qa_pairs p WHERE p.tenant_id = $1 AND p.id = ANY($2::uuid[])
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose knowledge is searched, under which index (None: nothing was embedded yet) and for which vector."""
+    """Whose knowledge is searched, under which index (None: nothing was embedded yet) and for which vector.
+
+    `generic` is the direction of questions in general, `direction` the question's own with some of that taken off.
+    """
 
     tenant_id: UUID
     assistant_id: UUID
     index_id: int | None
     vector: Vector | None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A passage with its place, its cosine and the words of the question that it has."""
-
-    id: UUID
-    document_id: UUID
-    ordinal: int
-    title: str
-    heading: str | None
-    page: int | None
-    text: str
-    language: str
-    cosine: float
-    found: list[str]
+    generic: Vector | None = None
+    direction: Vector | None = None
 
 
 async def fetch_words(conn: Conn, scope: Scope, question: str) -> list[Word]:
@@ -121,9 +116,9 @@ async def fetch_words(conn: Conn, scope: Scope, question: str) -> list[Word]:
     return [Word(row["word"], tuple(row["lexemes"]), row["share"]) for row in rows]
 
 
-async def fetch_nearest(conn: Conn, scope: Scope, limit: int) -> list[UUID]:
-    """Passages by vector, nearest first."""
-    args = (scope.tenant_id, scope.index_id, scope.assistant_id, scope.vector, limit)
+async def fetch_nearest(conn: Conn, scope: Scope, *, language: str, own: int, others: int) -> list[UUID]:
+    """Passages nearest to the scope's direction: `own` in the language of the question, `others` not."""
+    args = (scope.tenant_id, scope.index_id, scope.assistant_id, scope.direction, language, own, others)
     return [row["id"] for row in await conn.fetch(NEAREST, *args)]
 
 
@@ -144,11 +139,11 @@ async def fetch_by_words(
     return [row["chunk_id"] for row in rows]
 
 
-async def fetch_found(conn: Conn, scope: Scope, ids: Sequence[UUID], words: Sequence[Word]) -> dict[UUID, Found]:
-    """The passages by id."""
-    args = (scope.tenant_id, ids, scope.index_id, scope.vector, *_terms(words))
+async def fetch_candidates(conn: Conn, scope: Scope, ids: Sequence[UUID], words: Sequence[Word]) -> list[Candidate]:
+    """The passages, measured against the question and against questions in general."""
+    args = (scope.tenant_id, ids, scope.index_id, scope.vector, *_terms(words), scope.generic or scope.vector)
     rows = await conn.fetch(FETCH_FOUND, *args)
-    return {row["id"]: Found(**{name: row[name] for name in Found.__slots__}) for row in rows}
+    return [Candidate(**{name: row[name] for name in Candidate.__slots__}) for row in rows]
 
 
 async def fetch_nearest_pairs(conn: Conn, scope: Scope, limit: int) -> list[UUID]:

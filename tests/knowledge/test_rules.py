@@ -1,11 +1,11 @@
-"""Language, weights, fusion and confidence, as pure functions."""
+"""Language, weights, order and confidence, as pure functions."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from domain.knowledge import rules
-from domain.knowledge.model import Background, PairCandidate, Passage, Word
+from domain.knowledge.model import Background, Candidate, PairCandidate, Passage, Word
 
 E5 = rules.calibration("multilingual-e5-small")
 BACKGROUND = Background(0.79, 0.03, 200)
@@ -63,12 +63,40 @@ def test_coverage_is_weighted() -> None:
     assert rules.coverage(words, []) == rules.coverage([], ["tent"]) == 0
 
 
-def test_fusion_prefers_what_both_rankings_found() -> None:
-    a, b, c = (UUID(int=number) for number in (1, 2, 3))
-    scores = rules.fuse([a, b], [b, c])
-    assert list(scores) == [b, a, c]
-    assert rules.fuse([a], [a]) == {a: pytest.approx(1)}
-    assert rules.fuse([], []) == {}
+def _candidate(text: str, cosine: float | None, hub: float | None, language: str, found: list[str]) -> Candidate:
+    return Candidate(uuid4(), uuid4(), "T", None, None, text, language, cosine, hub, found)
+
+
+def _order(candidates: list[Candidate], scale: rules.Calibration | None = E5) -> list[str]:
+    words = [Word("tent", ("tent",), 0.01), Word("zip", ("zip",), 0.01)]
+    return [passage.text for passage in rules.rank(candidates, words=words, language="en", scale=scale)]
+
+
+def test_words_decide_between_close_cosines() -> None:
+    near, worded = _candidate("near", 0.85, 0.8, "en", []), _candidate("worded", 0.84, 0.8, "en", ["tent", "zip"])
+    assert _order([near, worded]) == ["worded", "near"]
+    far = _candidate("far", 0.78, 0.8, "en", ["tent", "zip"])
+    assert _order([far, near]) == ["near", "far"]
+
+
+def test_a_passage_near_to_every_question_stands_back() -> None:
+    hub, right = _candidate("introduction", 0.85, 0.84, "en", []), _candidate("right", 0.845, 0.80, "en", [])
+    assert _order([hub, right]) == ["right", "introduction"]
+
+
+def test_a_good_match_in_another_language_passes_a_weak_one_in_the_own() -> None:
+    other = _candidate("other", 0.83, 0.79, "ru", [])
+    assert _order([_candidate("weak", 0.82, 0.82, "en", []), other]) == ["other", "weak"]
+    assert _order([_candidate("clear", 0.87, 0.80, "en", ["tent"]), other]) == ["clear", "other"]
+
+
+def test_without_vectors_words_order_and_scores_stay_between_0_and_1() -> None:
+    both, one = _candidate("both", None, None, "en", ["tent", "zip"]), _candidate("one", None, None, "en", ["tent"])
+    assert _order([one, both], scale=None) == ["both", "one"]
+    none = _candidate("none", None, None, "en", [])
+    ranked = rules.rank([one, both, none], words=[Word("tent", ("tent",), 0)], language="en", scale=None)
+    assert [passage.score for passage in ranked] == [1, 1, 0]
+    assert rules.rank([], words=[], language="en", scale=E5) == []
 
 
 def _passage(cosine: float, coverage: float, language: str = "en") -> Passage:
