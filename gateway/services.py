@@ -122,7 +122,8 @@ async def open_services(
         stack.push_async_callback(redis.aclose)
         listener = connect(settings.redis_dsn, timeout=None)
         stack.push_async_callback(listener.aclose)
-        session = await stack.enter_async_context(telegram_session(connections=10))
+        bot_api = await stack.enter_async_context(telegram_session(connections=10))
+        http = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         passwords = Passwords()
         stack.callback(passwords.close)
         embedder = HttpEmbedder.from_settings(settings)
@@ -150,8 +151,8 @@ async def open_services(
             webhooks=WebhookTargets(db, keyring, clock),
             places=Places(db, clock),
             files=StaticFiles(),
-            http=session,
-            telegram=TelegramClient(session, settings.telegram_api_url),
+            http=http,
+            telegram=TelegramClient(bot_api, settings.telegram_api_url),
             knowledge=Knowledge(db, embedder, clock),
             uploads=asyncio.Semaphore(_UPLOADS),
         )

@@ -129,6 +129,7 @@ def _complete(settings: Settings, ports: dict[str, int], account: Account | None
         "PORT": str(settings.port),
         "REPLYX_DATA_DIR": str(data_dir),
         "REPLYX_GATEWAYS": str(settings.replyx_gateways),
+        "PROMETHEUS_MULTIPROC_DIR": str(data_dir / "metrics"),  # read by prometheus_client itself, at import
     }
     for path in ("replyx_secrets_dir", "secret_key_file"):
         if given := getattr(settings, path):  # relative to where we were called, and the programs run elsewhere

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 
@@ -52,6 +53,7 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
     if host.valkey is None:
         probe_redis(host.settings.redis_dsn)
     services = _prepare(host)
+    _clear_metrics(data_dir / "metrics")
     process = supervisord.start(host.overrides)
     try:
         with stop_requests():
@@ -63,6 +65,12 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
         raise
     else:
         stay(supervisord, process.pid)
+
+
+def _clear_metrics(folder: Path) -> None:
+    """The processes write their metrics there; those of the last run are over."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 def _bring_up(host: Host, supervisord: Supervisord, services: list[str], *, demo: bool) -> None:

@@ -12,6 +12,7 @@ lanes.py          one bot's lines of chats                       drafts.py    se
 buckets.py        exact sliding windows (pure)                   bots.py      the bots of the owned slots
 polling.py        getUpdates                                     webhooks.py  setWebhook, watched and repaired
 recovery.py       what a new owner finds                         directory.py small facts, remembered for seconds
-jobs.py           background work of the owned slots             queries.py   SQL of membership and slots
+jobs.py           background work of the owned slots             upkeep.py    what one shard does for all
+queries.py        SQL of membership and slots
 supervisor/       the shard-supervisor process
 """

@@ -11,8 +11,10 @@ from domain.clients.llm import LlmClient
 from domain.clients.telegram import TelegramClient, telegram_session
 from domain.kit.clock import SystemClock
 from domain.kit.db import Database
+from domain.kit.errors import Unavailable
 from domain.kit.log import logger
 from domain.kit.redis import connect
+from domain.kit.schema import check_schema
 from domain.kit.sealing import create_key_file, load_keyring
 from domain.kit.settings import Settings
 from domain.kit.tasks import Tasks
@@ -32,6 +34,11 @@ async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Client
         create_key_file(settings.key_file)
     keyring = load_keyring(settings.key_file)
     db = await Database.open(settings, app=APP_POOL, worker=WORKER_POOL, name=name)
+    try:
+        await check_schema(db)
+    except Unavailable:
+        await db.close()
+        raise
     redis = connect(settings.redis_dsn)
     embedder = HttpEmbedder.from_settings(settings)
     if embedder is not None:

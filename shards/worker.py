@@ -10,7 +10,6 @@ from domain.clients.embeddings import HttpEmbedder
 from domain.clients.llm import LlmClient
 from domain.clients.telegram import TelegramClient
 from domain.inbox import InboxWriter
-from domain.inbox import service as inbox
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
@@ -36,11 +35,11 @@ from shards.polling import Poller
 from shards.recovery import Recovery
 from shards.streaming import TurnStream
 from shards.turn import Turn, TurnParts
+from shards.upkeep import Upkeep
 from shards.webhooks import WebhookKeeper
 
 log = logger(__name__)
 
-TIDY_EVERY = 3600.0  # seconds between deletions of old keys and rows
 
 # The phases of the end with their deadlines in seconds; supervisord's stopwaitsecs is longer than their sum.
 DRAIN_SECONDS = 15.0
@@ -95,6 +94,9 @@ class Worker:
             clock=clock,
         )
         self.jobs = JobRunner(db, self.ownership, self._job_handlers(), clock)
+        self._upkeep = Upkeep(
+            db=db, ownership=self.ownership, publisher=publisher, embedder=clients.embedder, clock=clock
+        )
         self._turn_parts = self._make_turn_parts()
         self.recovery = Recovery(db, self.ownership, self.bots, self.conversations, clock)
         # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
@@ -129,7 +131,7 @@ class Worker:
         self.tasks.eternal("outbox", self.sender.run())
         self.tasks.eternal("jobs", self.jobs.run())
         self.tasks.eternal("bots", self.bots.run())
-        self.tasks.eternal("tidy", self._tidy())
+        self.tasks.eternal("upkeep", self._upkeep.run())
 
     async def run_until(self, stop: asyncio.Event) -> None:
         """Work until `stop`. Raises TaskEnded when a part dies or the lease is lost."""
@@ -222,7 +224,7 @@ class Worker:
     def _job_handlers(self) -> dict[str, Handler]:
         embedder = self._clients.embedder
         if embedder is None:
-            return {}
+            return {INGEST: knowledge_jobs.no_embedder_handler()}
         return {
             INGEST: knowledge_jobs.ingest_handler(embedder),
             EMBED_PAIRS: knowledge_jobs.embed_pairs_handler(embedder),
@@ -231,14 +233,3 @@ class Worker:
 
     def _stats(self) -> dict[str, int]:
         return {"bots": len(self.bots), "conversations": len(self.conversations), "slots": len(self.ownership.held)}
-
-    async def _tidy(self) -> None:
-        """Eternal: the owner of slot 0 forgets what is old."""
-        while True:
-            await self._clients.clock.sleep(TIDY_EVERY)
-            if self.ownership.owns(0):
-                try:
-                    async with self._clients.db.worker_tx() as conn:
-                        await inbox.forget_old(conn)
-                except Unavailable as error:
-                    log.warning("tidy.postponed", reason=error.detail)

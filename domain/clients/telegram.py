@@ -6,12 +6,15 @@ POST is used; what to do with each outcome is the outbox's business.
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import orjson
 
+from domain.kit.clock import Clock, SystemClock
 from domain.kit.log import redact
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
@@ -57,16 +60,76 @@ class Unknown:
 Outcome = Done | Refused | NotSent | Unknown
 
 
-def telegram_session(*, connections: int = 200) -> aiohttp.ClientSession:
-    """A session for the Bot API: idle connections are retired before Telegram would close them."""
-    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=15, ttl_dns_cache=300)
-    return aiohttp.ClientSession(connector=connector, timeout=SEND_TIMEOUT, json_serialize=_to_json)
+class RetiringSession:
+    """Sessions for the Bot API, one after the other: no connection gets a new request once it is RETIRE_AFTER old.
+
+    A POST into a connection that Telegram is closing has an unknown outcome; aiohttp retires connections that were
+    idle, not old ones, so the whole session is replaced, and closed when its last request is answered.
+    """
+
+    def __init__(self, *, connections: int, clock: Clock | None = None) -> None:
+        self._connections = connections
+        self._clock = clock or SystemClock()
+        self._current: _Session | None = None
+        self._retired: set[_Session] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def post(self, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """POST on a connection that is young enough; takes the options of ClientSession.post."""
+        session = await self._young()
+        session.requests += 1
+        try:
+            async with session.http.post(url, **options) as response:
+                yield response
+        finally:
+            session.requests -= 1
+            if session in self._retired and not session.requests:
+                self._retired.discard(session)
+                await session.http.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for session in (*self._retired, *([self._current] if self._current else [])):
+            await session.http.close()
+        self._retired.clear()
+        self._current = None
+
+    async def _young(self) -> "_Session":
+        now = self._clock.monotonic()
+        old = self._current
+        if old is not None and now - old.born < RETIRE_AFTER:
+            return old
+        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=15, ttl_dns_cache=300)
+        self._current = fresh = _Session(aiohttp.ClientSession(connector=connector, timeout=SEND_TIMEOUT), now)
+        if old is not None and old.requests:
+            self._retired.add(old)
+        elif old is not None:
+            await old.http.close()
+        return fresh
+
+
+@dataclass(eq=False, slots=True)
+class _Session:
+    http: aiohttp.ClientSession
+    born: float
+    requests: int = 0
+
+
+def telegram_session(*, connections: int = 200) -> RetiringSession:
+    """Connections to the Bot API, at most so many at once."""
+    return RetiringSession(connections=connections)
 
 
 class TelegramClient:
     """Calls methods for any bot; the token is given with each call and kept nowhere."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
+    def __init__(self, session: RetiringSession, base_url: str) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
 
@@ -92,10 +155,6 @@ _JSON = {"Content-Type": "application/json"}
 
 def _encode(payload: dict[str, Any] | None) -> bytes:
     return orjson.dumps(payload or {})
-
-
-def _to_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
 
 
 def _parse(body: bytes) -> Any:

@@ -45,7 +45,9 @@ class Settings(BaseSettings):
         "", description="How customers and Telegram reach the gateway. Unset: http://localhost:PORT."
     )
     replyx_shards: int = Field(2, ge=1, le=256, description="Shard workers on this host.")
-    replyx_gateways: int = Field(1, ge=1, le=64, description="Gateway processes on this host.")
+    replyx_gateways: int = Field(
+        2, ge=1, le=64, description="Gateway processes on this host; with two, a restart of one refuses nobody."
+    )
     replyx_data_dir: Path = Field(Path("var"), description="Embedded databases, logs, generated files.")
     replyx_secrets_dir: Path | None = Field(None, description="Folder with settings as files, one a variable.")
     replyx_instance: str = Field("", description="This process's name, set by supervisord (`gateway-00`, `shard-01`).")
