@@ -84,9 +84,9 @@ def _membership(member: dict[str, Any]) -> Incoming:
     sender = member.get("from") or {}
     return Incoming(
         "blocked" if gone else "unblocked",
-        chat_id=int(chat["id"]),
+        chat_id=_id(chat["id"]),
         chat_type=str(chat["type"]),
-        sender_id=int(sender.get("id", 0)),
+        sender_id=_id(sender.get("id", 0)),
     )
 
 
@@ -95,24 +95,24 @@ def _message(message: dict[str, Any], bot_id: int, username: str) -> Incoming:
     sender = message.get("from") or message.get("sender_chat") or chat
     content = next((kind for kind in _CONTENT if kind in message), None)
     if content is None:
-        return Incoming("ignored", reason="service message", chat_id=int(chat["id"]))
+        return Incoming("ignored", reason="service message", chat_id=_id(chat["id"]))
     if sender.get("is_bot"):
-        return Incoming("ignored", reason="written by a bot", chat_id=int(chat["id"]))
+        return Incoming("ignored", reason="written by a bot", chat_id=_id(chat["id"]))
     text = _clean(message.get("text") or message.get("caption") or "")
     command, argument, foreign = _command(message, text, username)
     if foreign:
-        return Incoming("ignored", reason="a command for another bot", chat_id=int(chat["id"]))
+        return Incoming("ignored", reason="a command for another bot", chat_id=_id(chat["id"]))
     group = chat.get("type") != "private"
     return Incoming(
         "message",
-        chat_id=int(chat["id"]),
+        chat_id=_id(chat["id"]),
         chat_type=str(chat.get("type", "private")),
-        topic_id=message.get("message_thread_id") if message.get("is_topic_message") else None,
-        sender_id=int(sender["id"]),
+        topic_id=_id(message.get("message_thread_id", 0)) if message.get("is_topic_message") else None,
+        sender_id=_id(sender["id"]),
         sender_name=_name(sender),
-        username=sender.get("username"),
-        language=sender.get("language_code"),
-        message_id=int(message.get("message_id", 0)),
+        username=_word(sender.get("username")),
+        language=_word(sender.get("language_code")),
+        message_id=_id(message.get("message_id", 0)),
         text=_without_mention(text, username) if group else text,
         content=content,
         command=command,
@@ -146,6 +146,22 @@ def _without_mention(text: str, username: str) -> str:
 def _name(sender: dict[str, Any]) -> str:
     parts = (sender.get("first_name"), sender.get("last_name"))
     return _clean(" ".join(part for part in parts if part) or sender.get("title") or sender.get("username") or "")
+
+
+def _id(value: Any) -> int:
+    """An id as Postgres stores it: 64 bits."""
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{number} is not an id")
+    return number
+
+
+def _word(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return _clean(value)
 
 
 def _clean(text: str) -> str:

@@ -159,5 +159,5 @@ def decode(data: bytes) -> Signal | None:
         fields = orjson.loads(data)
         kind = _BY_TAG.get(fields["k"])
         return kind.parse(fields) if kind else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -12,7 +12,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret", "api_key", "access_token", "cookie"})
 _BOT_TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,64}")
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@/\s]+@")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 
 
 def redact(text: str) -> str:
