@@ -1,0 +1,1 @@
+"""The slices of the delivery engine: bots, dialogs, outbox, bus."""

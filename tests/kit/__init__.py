@@ -1,0 +1,1 @@
+"""The kit: batches, tasks, ids, sealing, settings, logs, jobs."""

@@ -1,0 +1,1 @@
+"""Shards on real Postgres and Valkey: one or several workers in this process."""

@@ -1,0 +1,120 @@
+"""Limits and slots: no window of any position is exceeded, and as little as possible moves."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.kit.slots import SLOTS
+from shards.buckets import BotLimits, SlidingWindow
+from shards.rendezvous import desired_slots
+
+TINY = 1e-6
+
+
+def _worst(times: list[float], period: float) -> int:
+    """The most events in any half-open window of this length; the worst ones begin at an event."""
+    times = sorted(times)
+    return max((sum(start <= t < start + period - TINY for t in times) for start in times), default=0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.floats(0.3, 3),
+    st.lists(st.floats(0, 2), min_size=1, max_size=60),
+)
+def test_no_sliding_window_exceeds_its_limit(limit: int, period: float, gaps: list[float]) -> None:
+    window = SlidingWindow(limit, period)
+    now, sent = 1000.0, []
+    for gap in gaps:
+        now = max(now + gap, window.ready_at(now + gap))
+        window.take(now)
+        sent.append(now)
+    assert _worst(sent, period) <= limit
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 8), st.lists(st.tuples(st.sampled_from([1, 2, 3, -4, -5]), st.floats(0, 0.4)), max_size=120))
+def test_neither_the_bot_nor_any_chat_exceeds_its_limit(rate: int, wanted: list[tuple[int, float]]) -> None:
+    limits = BotLimits(rate)
+    now, sent = 50.0, []
+    for chat, gap in wanted:
+        now += gap
+        now = max(now, limits.ready_at(chat, now))
+        limits.take(chat, now)
+        sent.append((chat, now))
+    assert _worst([at for _, at in sent], 1.0) <= rate
+    for chat in {chat for chat, _ in sent}:
+        times = [at for other, at in sent if other == chat]
+        if chat < 0:
+            assert _worst(times, 1.0) <= 1
+            assert _worst(times, 60.0) <= 20
+        else:
+            assert _worst(times, 3.0) <= 3
+
+
+@given(st.lists(st.tuples(st.sampled_from([7, -8]), st.floats(0, 59)), max_size=40))
+def test_windows_rebuilt_by_a_new_owner_are_those_of_the_old_one(ages: list[tuple[int, float]]) -> None:
+    old, new = BotLimits(30), BotLimits(30)
+    for chat, age in sorted(ages, key=lambda send: -send[1]):
+        old.take(chat, 100.0 - age)
+    new.recall(ages, 100.0)
+    assert [new.ready_at(chat, 100.0) for chat in (7, -8, 9)] == [old.ready_at(chat, 100.0) for chat in (7, -8, 9)]
+
+
+def test_a_recall_after_sends_of_our_own_still_counts_all() -> None:
+    limits = BotLimits(3)
+    limits.take(1, 100.0)
+    limits.recall([(2, 0.5), (3, 0.2)], 100.0)
+    assert limits.ready_at(4, 100.0) == 100.5
+
+
+def test_a_hold_is_kept_and_never_shortened() -> None:
+    limits = BotLimits(30)
+    limits.hold(7, 137.0)
+    limits.hold(7, 105.0)
+    assert limits.ready_at(7, 100.0) == 137.0
+    assert limits.ready_at(8, 100.0) == 100.0
+
+
+def test_idle_chats_cost_nothing() -> None:
+    limits = BotLimits(30)
+    for chat in range(1, 1001):
+        limits.take(chat, 100.0)
+    limits.hold(5000, 101.0)
+    limits.evict(110.0)
+    assert (len(limits.chats), len(limits.holds)) == (0, 0)
+
+
+_names = st.sets(st.integers(0, 99).map(lambda n: f"host{n % 3}:shard-{n:02d}"), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(_names)
+def test_every_slot_has_exactly_one_owner(names: set[str]) -> None:
+    owned = [desired_slots(name, names) for name in names]
+    assert sum(len(slots) for slots in owned) == SLOTS
+    assert frozenset().union(*owned) == frozenset(range(SLOTS))
+
+
+@settings(max_examples=25, deadline=None)
+@given(_names)
+def test_a_newcomer_takes_only_what_becomes_its_own(names: set[str]) -> None:
+    grown = names | {"host9:new"}
+    for name in names:
+        before, after = desired_slots(name, names), desired_slots(name, grown)
+        assert after <= before
+        assert before - after <= desired_slots("host9:new", grown)
+
+
+def test_slots_are_shared_evenly() -> None:
+    names = {f"host:shard-{n:02d}" for n in range(8)}
+    sizes = [len(desired_slots(name, names)) for name in names]
+    assert max(sizes) < 1.3 * SLOTS / 8
+    assert min(sizes) > 0.7 * SLOTS / 8
+
+
+def test_a_restart_moves_nothing() -> None:
+    assert desired_slots("h:shard-00", ["h:shard-00", "h:shard-01"]) == desired_slots(
+        "h:shard-00", iter(["h:shard-01", "h:shard-00"])
+    )
+    assert desired_slots("h:gone", ["h:shard-00"]) == frozenset()
