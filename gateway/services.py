@@ -19,7 +19,7 @@ from domain.kit.db import Database
 from domain.kit.errors import Unavailable
 from domain.kit.redis import Redis, connect
 from domain.kit.schema import check_schema
-from domain.kit.sealing import KeyRing, create_key_file, load_keyring
+from domain.kit.sealing import KeyRing, open_keyring
 from domain.kit.settings import Settings
 from domain.knowledge.retrieval import Knowledge
 from gateway.fanout import Fanout
@@ -110,10 +110,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Open pools and clients. Raises Unavailable with one sentence when Postgres does not answer."""
     clock, timing = clock or SystemClock(), timing or Timing()
-    if settings.secret_key_file is None:
-        settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-        create_key_file(settings.key_file)
-    keyring = load_keyring(settings.key_file)
+    keyring = open_keyring(settings.key_file, create=settings.secret_key_file is None)
     async with AsyncExitStack() as stack:
         db = await Database.open(settings, app=POOL_SIZE, name=settings.replyx_instance or "gateway")
         stack.push_async_callback(db.close)

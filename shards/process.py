@@ -15,7 +15,7 @@ from domain.kit.errors import Unavailable
 from domain.kit.log import logger
 from domain.kit.redis import connect
 from domain.kit.schema import check_schema
-from domain.kit.sealing import create_key_file, load_keyring
+from domain.kit.sealing import open_keyring
 from domain.kit.settings import Settings
 from domain.kit.tasks import Tasks
 from shards.worker import Clients, Worker
@@ -29,10 +29,7 @@ APP_POOL = 4  # connections that read knowledge as the tenant
 @asynccontextmanager
 async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Clients]:
     """Open what a worker talks to. Raises Unavailable with one sentence when Postgres does not answer."""
-    if settings.secret_key_file is None:
-        settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-        create_key_file(settings.key_file)
-    keyring = load_keyring(settings.key_file)
+    keyring = open_keyring(settings.key_file, create=settings.secret_key_file is None)
     db = await Database.open(settings, app=APP_POOL, worker=WORKER_POOL, name=name)
     try:
         await check_schema(db)

@@ -73,3 +73,11 @@ def create_key_file(path: Path) -> None:
         return
     with os.fdopen(handle, "wb") as file:
         file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+
+
+def open_keyring(path: Path, *, create: bool) -> KeyRing:
+    """The key ring of a process; `create` makes a missing key file (the default of development)."""
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        create_key_file(path)
+    return load_keyring(path)
