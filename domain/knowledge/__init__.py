@@ -4,8 +4,9 @@ Owns documents, chunks, qa_pairs, embedding_indexes and the functions of migrati
 (documents, pairs), the answering slice `retrieval`, the shards run `jobs`.
 
 model        what callers see              retrieval    a question -> pair, passages, confidence
-rules        language, fusion, confidence  service      documents and Q&A pairs: add, list, change, delete
+rules        language, order, confidence   service      documents and Q&A pairs: add, list, change, delete
 formats      file types by content         jobs         ingest, re-index, embed pairs
-chunking     blocks -> passages            queries      SQL
-parsing      runs parse_child, limited     parse_child  the child process; parsers/ are its readers
+chunking     blocks -> passages            queries      SQL of documents and pairs
+parsing      runs parse_child, limited     search_queries  SQL of retrieval
+parse_child  the child process; parsers/ are its readers
 """
