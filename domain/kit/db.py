@@ -28,9 +28,9 @@ else:
     Pool = asyncpg.Pool
     Row = asyncpg.Record
 
-# What asyncpg raises when the server is gone, refuses, restarts or is too slow: the caller may try again later.
-AWAY = (
-    OSError,
+# What asyncpg raises when the server goes, restarts or is too slow: the caller may try again later.
+GONE = (
+    ConnectionError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -40,6 +40,7 @@ AWAY = (
     asyncpg.InterfaceError,
     asyncpg.TransactionRollbackError,  # deadlock, serialization: the same transaction may pass the next time
 )
+AWAY = (*GONE, OSError)  # and when it cannot be reached at all
 
 
 class Database:
@@ -106,7 +107,7 @@ async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
     try:
         async with conn.transaction():
             yield conn
-    except AWAY as error:
+    except GONE as error:
         raise Unavailable("The database went away; try again in a moment.", retry_after=2) from error
     finally:
         await pool.release(conn)
