@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.bus import DialogEvent
-from domain.dialogs import DialogLog, MessageDraft, Opening
+from domain.dialogs import Dialog, DialogLog, MessageDraft, Opening
 from domain.dialogs import service as dialogs
 from domain.dialogs.opening import lock_or_open
 from domain.kit.db import Database
@@ -64,7 +64,7 @@ class Desk:
             found = await dialogs.events_since(conn, tenant_id=self.id, dialog_id=dialog, after=after, limit=limit)
         return [(event.seq, event.kind, event.data) for event in found]
 
-    async def get(self, dialog: UUID) -> dialogs.Dialog:
+    async def get(self, dialog: UUID) -> Dialog:
         async with self.db.tenant_tx(self.id) as conn:
             return await dialogs.get_dialog(conn, tenant_id=self.id, dialog_id=dialog)
 

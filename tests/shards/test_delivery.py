@@ -1,5 +1,6 @@
 """From an arrival to an answer: on the web, in Telegram, once, in order."""
 
+from typing import Any
 from uuid import uuid4
 
 from domain.kit.settings import Settings
@@ -27,7 +28,7 @@ async def test_a_telegram_message_is_answered_in_its_chat(world: World, shard_se
     async with running_worker(shard_settings):
         await tenant.write(1001, 5, "hi there")
 
-        async def delivered() -> list[object]:
+        async def delivered() -> Any:
             return await tenant.rows(
                 "SELECT 1 FROM messages WHERE tenant_id = $1 AND role = 'assistant' AND delivery = 'sent'", tenant.id
             )

@@ -1,7 +1,7 @@
 """A tenant, an echo or answering assistant, bots and sites in the database of a test, and workers over it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from domain.kit.ids import uuid7
 from domain.kit.redis import connect
 from domain.kit.sealing import create_key_file, load_keyring
 from domain.kit.settings import Settings
-from domain.kit.slots import slot_of, slot_of_bot
+from domain.kit.slots import SLOTS, slot_of, slot_of_bot
 from shards.process import listening, open_clients
 from shards.worker import Worker
 
@@ -44,6 +44,9 @@ class Sink:
 
     url: str = ""
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)  # when each call arrived, on the loop's clock
+    updates: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # for getUpdates, by bot
+    polls: list[tuple[int, int]] = field(default_factory=list)  # (bot, offset) of every getUpdates
     answer: Callable[[str, dict[str, Any]], Awaitable[web.StreamResponse | None]] | None = None
 
     def texts(self) -> list[str]:
@@ -54,14 +57,30 @@ class Sink:
         """Any method of any bot."""
         method = request.match_info["method"]
         payload = orjson.loads(await request.read() or b"{}")
-        if method == "getUpdates":
-            await asyncio.sleep(0.2)
-            return web.json_response({"ok": True, "result": []})
-        self.calls.append((request.match_info["token"], method, payload))
+        if method != "getUpdates":
+            self.calls.append((request.match_info["token"], method, payload))
+            self.at.append(asyncio.get_running_loop().time())
         if self.answer is not None and (given := await self.answer(method, payload)) is not None:
             return given
+        if method == "getUpdates":
+            return await self._get_updates(int(request.match_info["token"].partition(":")[0]), payload)
         result: Any = {"message_id": len(self.calls)} if method == "sendMessage" else True
         return web.json_response({"ok": True, "result": result})
+
+    async def _get_updates(self, bot_id: int, payload: dict[str, Any]) -> web.StreamResponse:
+        offset = payload.get("offset", 0)
+        self.polls.append((bot_id, offset))
+        waiting = [update for update in self.updates.get(bot_id, []) if update["update_id"] >= offset]
+        self.updates[bot_id] = waiting  # what is below the offset is acknowledged
+        if not waiting:
+            await asyncio.sleep(0.1)
+        return web.json_response({"ok": True, "result": waiting})
+
+
+def refusal(code: int, description: str, **parameters: Any) -> web.Response:
+    """What Telegram answers when it says no."""
+    body = {"ok": False, "error_code": code, "description": description, "parameters": parameters}
+    return web.json_response(body, status=code)
 
 
 @asynccontextmanager
@@ -95,6 +114,34 @@ async def running_worker(settings: Settings, program: str = "shard-00") -> Async
                 await worker.close()
 
 
+def message(number: int, text: str, *, chat: int = 77, sender: int | None = None) -> dict[str, Any]:
+    """A Message object."""
+    person = {"id": sender or abs(chat), "is_bot": False, "first_name": "Anna", "language_code": "en"}
+    kind = "private" if chat > 0 else "supergroup"
+    return {"message_id": number, "date": 1, "chat": {"id": chat, "type": kind}, "from": person, "text": text}
+
+
+async def shared(*workers: Worker) -> None:
+    """Wait until these workers hold all slots between them, each a part."""
+
+    async def settled() -> bool:
+        held = [worker.ownership.held for worker in workers]
+        return all(held) and sum(map(len, held)) == SLOTS
+
+    await until(settled, "the slots to be shared")
+
+
+async def answered(tenants: Iterable["Tenant"], expected: list[str]) -> None:
+    """Wait until each of the tenants' dialogs answered these questions, and see that none was answered twice."""
+    for tenant in tenants:
+
+        async def all_there(tenant: "Tenant" = tenant) -> bool:
+            return len(await tenant.lines()) >= len(expected)
+
+        await until(all_there, "every question to be answered")
+        assert await tenant.lines() == sorted(expected)
+
+
 @dataclass
 class Tenant:
     """One tenant of a test."""
@@ -123,17 +170,21 @@ class Tenant:
         raw = orjson.dumps({"update_id": update_id, "message": message})
         await self.world.writer.put(Arrival(self.id, slot_of_bot(bot_id), "telegram", str(bot_id), str(update_id), raw))
 
-    async def write(self, bot_id: int, update_id: int, text: str, *, chat: int = 77) -> None:
-        """A customer writes in a private chat."""
-        person = {"id": chat, "is_bot": False, "first_name": "Anna", "language_code": "en"}
-        message = {
-            "message_id": update_id,
-            "date": 1,
-            "chat": {"id": chat, "type": "private"},
-            "from": person,
-            "text": text,
-        }
-        await self.telegram(bot_id, update_id, message)
+    async def write(self, bot_id: int, update_id: int, text: str, *, chat: int = 77, sender: int | None = None) -> None:
+        """A customer writes in a private chat, or (a negative id) in a group."""
+        await self.telegram(bot_id, update_id, message(update_id, text, chat=chat, sender=sender))
+
+    async def delivery(self) -> list[tuple[str, str]]:
+        """(text, delivery) of the assistant's messages in order."""
+        rows = await self.rows(
+            "SELECT text, delivery FROM messages WHERE tenant_id = $1 AND role <> 'customer' ORDER BY dialog_id, seq",
+            self.id,
+        )
+        return [(row["text"], row["delivery"]) for row in rows]
+
+    async def lines(self) -> list[str]:
+        """Every answered question once for each time it was answered, sorted."""
+        return sorted("\n".join(await self.answers()).split("\n")) if await self.answers() else []
 
     async def ask_on_site(self, dialog_id: UUID, text: str, *, client_id: str | None = None) -> None:
         """A visitor writes in the widget."""
