@@ -5,7 +5,6 @@ Lock, then append in memory (each entry takes the dialog's next seq), then flush
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ import orjson
 from domain.bus import DialogEvent
 from domain.dialogs import queries
 from domain.dialogs.model import Delivery, LockedDialog, MessageDraft, Mode
-from domain.kit.clock import Clock, SystemClock
 from domain.kit.db import Conn
 
 _PREVIEW = 160  # characters of the last message that lists show
@@ -23,9 +21,8 @@ _PREVIEW = 160  # characters of the last message that lists show
 class DialogLog:
     """The unit of work on the logs of locked dialogs."""
 
-    def __init__(self, conn: Conn, clock: Clock | None = None) -> None:
+    def __init__(self, conn: Conn) -> None:
         self._conn = conn
-        self._now: datetime = (clock or SystemClock()).now()
         self._dialogs: dict[UUID, LockedDialog] = {}
         self._messages: list[tuple[LockedDialog, int, MessageDraft]] = []
         self._events: list[tuple[LockedDialog, int, str, dict[str, Any]]] = []
@@ -72,26 +69,28 @@ class DialogLog:
 
     async def flush(self) -> list[DialogEvent]:
         """Write everything; returns what to publish once the transaction is committed, in order."""
+        stamp = ""
         if self._messages:
-            await self._conn.execute(queries.INSERT_MESSAGES, *_columns(_message_row(*m) for m in self._messages))
+            rows = _columns(_message_row(*m) for m in self._messages)
+            written_at = await self._conn.fetchval(queries.INSERT_MESSAGES, *rows)
+            stamp = written_at.isoformat().replace("+00:00", "Z")
         if self._events:
-            rows = ((d.tenant_id, d.id, seq, kind, payload) for d, seq, kind, payload in self._events)
-            await self._conn.execute(queries.INSERT_EVENTS, *_columns(rows))
+            events = ((d.tenant_id, d.id, seq, kind, payload) for d, seq, kind, payload in self._events)
+            await self._conn.execute(queries.INSERT_EVENTS, *_columns(events))
         if self._deliveries:
             await self._conn.execute(queries.SET_DELIVERY, *_columns(self._deliveries))
         touched = [d for d in self._dialogs.values() if d.touched]
         if touched:
             saved = ((d.tenant_id, d.id, d.last_seq, d.last_text, d.mode, d.status, d.blocked) for d in touched)
             await self._conn.execute(queries.SAVE_DIALOGS, *_columns(saved))
-        return sorted([*self._message_events(), *self._other_events()], key=lambda event: event.seq)
+        return sorted([*self._message_events(stamp), *self._other_events()], key=lambda event: event.seq)
 
     def _event(self, dialog: LockedDialog, kind: str, payload: dict[str, Any]) -> None:
         dialog.last_seq += 1
         dialog.touched = True
         self._events.append((dialog, dialog.last_seq, kind, payload))
 
-    def _message_events(self) -> Iterable[DialogEvent]:
-        stamp = self._now.isoformat().replace("+00:00", "Z")
+    def _message_events(self, stamp: str) -> Iterable[DialogEvent]:
         for dialog, seq, draft in self._messages:
             yield DialogEvent(dialog.tenant_id, dialog.id, seq, "message", _message_json(seq, draft, stamp))
 

@@ -50,7 +50,7 @@ ORDER BY tenant_id, channel, source, address
 ON CONFLICT DO NOTHING
 """
 
-# Appends messages whose seq was taken under the dialogs' locks.
+# Appends messages whose seq was taken under the dialogs' locks; all have the transaction's time.
 INSERT_MESSAGES = """
 INSERT INTO messages (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified,
     author, receipt)
@@ -59,6 +59,7 @@ SELECT tenant_id, dialog_id, seq, id, role, text, citations::jsonb, client_id, t
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::uuid[], $10::text[], $11::boolean[], $12::text[], $13::jsonb[])
     AS t (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt)
+RETURNING created_at
 """
 
 # Appends every other event.
