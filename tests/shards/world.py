@@ -51,7 +51,11 @@ class Sink:
 
     def texts(self) -> list[str]:
         """What was sent to people."""
-        return [payload["text"] for _, method, payload in self.calls if method == "sendMessage"]
+        return [payload["text"] for payload in self.sends()]
+
+    def sends(self) -> list[dict[str, Any]]:
+        """The payloads of every sendMessage."""
+        return [payload for _, method, payload in self.calls if method == "sendMessage"]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any method of any bot."""
