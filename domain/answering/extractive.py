@@ -66,7 +66,10 @@ def extract(sources: Sequence[Source], question: str, language: str) -> Extract:
     ]
     best = max(choices, key=lambda choice: choice.score, default=None)
     if best is None or best.score <= RANK_PRIOR[0]:  # the words decide nothing: trust the search
-        return Extract(_cleaned(_beginning(sources[0]), sources[0]), 0)
+        first = max(
+            range(len(sources[: len(RANK_PRIOR)])), key=lambda i: RANK_PRIOR[i] - _penalty(sources[i], language)
+        )
+        return Extract(_cleaned(_beginning(sources[first]), sources[first]), first)
     return Extract(_cleaned(_rendered(best, weights), sources[best.source]), best.source)
 
 

@@ -101,6 +101,12 @@ def test_no_common_word_means_the_beginning_of_the_best_passage(text: str, expec
     assert extract([source(text)], "Wie lange dauert es?", "en").text.endswith(expected)
 
 
+def test_a_question_in_a_third_language_gets_the_language_of_the_reply() -> None:
+    sources = [source("Товар можно вернуть.", language="ru"), source("You can return an item.", language="en")]
+    assert extract(sources, "Wie kann ich einen Artikel zurückgeben?", "en").text == "You can return an item."
+    assert extract(sources, "Wie kann ich einen Artikel zurückgeben?", "ru").text == "Товар можно вернуть."
+
+
 def test_footnotes_and_images_of_the_document_are_left_out() -> None:
     found = extract(
         [source("Return it in 30 days [12]. ![x](https://shop.example/i.png) Free. See shop.ru.")], "q", "en"
