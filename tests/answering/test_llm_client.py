@@ -55,7 +55,7 @@ async def read(llm: LlmClient, request: ChatRequest = HELLO) -> tuple[list[str],
 async def ended(call: Call) -> str:
     """How the simulator saw the call end, once it did."""
     async with asyncio.timeout(5):
-        while call.outcome == "running":  # noqa: ASYNC110 - the simulator fills in its log and tells nobody
+        while call.outcome == "running":
             await asyncio.sleep(0)
     return call.outcome
 
