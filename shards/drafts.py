@@ -53,8 +53,10 @@ class DraftSender:
         self._stopped = False
 
     def thinking(self) -> None:
-        """Show that something is coming."""
+        """Show that something is coming; the first words need not wait for their turn after it."""
         self._typing()
+        if self._drafts:
+            self._shown_at = -1e9
 
     def show(self, text: str) -> None:
         """Show the text so far, if it is time to."""

@@ -95,6 +95,7 @@ async def test_the_telegram_page(
     await page.goto(f"{telegram.url}/#bot={token.partition(':')[0]}&user={person.user_id}")
     await page.get_by_role("button", name=re.compile("Pine & Compass")).first.click()
     await page.get_by_role("button", name="Start").click()
+    await page.evaluate(WATCH, ".draft .body")
     for question, words, source in (
         ("How do I return an item?", "My orders", "Returns and exchanges"),
         ("Как вернуть товар?", "Мои заказы", "Возврат и обмен"),
@@ -104,6 +105,7 @@ async def test_the_telegram_page(
         answer = page.locator(".group.in:not(.draft)").last
         await expect(answer).to_contain_text(words)
         await expect(answer).to_contain_text(f"[1] {source}")
+    assert await page.evaluate("window.lengths.length") >= 2  # a preview of each was seen
 
     await page.get_by_role("button", name=re.compile("page_bot")).last.click()
     await page.get_by_role("button", name="Start").click()
