@@ -32,15 +32,15 @@ class Supervisord:
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
-    def start(self, overrides: dict[str, str]) -> subprocess.Popen[bytes]:
-        """Start it with our environment and `overrides`, and wait until it answers. Raises Refusal."""
+    def start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start it with our environment, `environment` before it, and wait until it answers. Raises Refusal."""
         logs = self.data_dir / "logs"
         logs.mkdir(exist_ok=True)
         path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: TID251  # extended for the programs
         with (logs / "supervisord.out").open("wb") as out:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", str(BIN / "supervisord"), "-n", "-c", str(self.config), *_as_user()],
-                env={**os.environ, **overrides, "PATH": path},  # noqa: TID251  # passed on to the children
+                env={**os.environ, **environment, "PATH": path},  # noqa: TID251  # passed on to the children
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to handle: it stops the programs in order

@@ -7,7 +7,7 @@ from itertools import chain
 import psycopg
 
 from domain.kit.sealing import load_keyring
-from domain.kit.settings import Settings
+from domain.kit.settings import Settings, SettingsError
 from ops.embedded import is_free
 from ops.environment import TELEGRAM, Host
 from ops.probes import probe_http, probe_postgres, probe_redis
@@ -99,8 +99,12 @@ def _postgres(settings: Settings) -> str:
 def _roles(settings: Settings) -> str:
     if settings.database_url is None:
         return "made with the embedded Postgres"
-    probe_postgres(settings.app_dsn, "DATABASE_APP_URL, run `replyx migrate`")
-    probe_postgres(settings.worker_dsn, "DATABASE_WORKER_URL, run `replyx migrate`")
+    try:
+        logins = {"DATABASE_APP_URL": settings.app_dsn, "DATABASE_WORKER_URL": settings.worker_dsn}
+    except SettingsError as error:
+        raise Refusal(*error.problems) from error
+    for variable, dsn in logins.items():
+        probe_postgres(dsn, f"{variable}, run `replyx migrate`")
     return "replyx_app and replyx_worker may log in"
 
 

@@ -30,6 +30,16 @@ class Host:
     ports: dict[str, int] = field(default_factory=dict)
 
     @property
+    def program_environment(self) -> dict[str, str]:
+        """What supervisord, and so every program, gets: the two login roles, and not the owner of the schema.
+
+        Empty, not absent: it goes before a DATABASE_URL in our own environment and in REPLYX_SECRETS_DIR.
+        supervisor.conf takes the worker's login from the gateways. Raises SettingsError when a login cannot be derived.
+        """
+        logins = {"DATABASE_APP_URL": self.settings.app_dsn, "DATABASE_WORKER_URL": self.settings.worker_dsn}
+        return {**self.overrides, **logins, "DATABASE_URL": ""}
+
+    @property
     def data_dir(self) -> Path:
         """REPLYX_DATA_DIR, absolute."""
         return self.settings.replyx_data_dir

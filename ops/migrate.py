@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 import sqlalchemy
@@ -82,21 +83,29 @@ def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
     own_address = {"replyx_app": settings.database_app_url, "replyx_worker": settings.database_worker_url}
     for role in LOGIN_ROLES:
         exists = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-        if exists and own_address[role]:
+        address = own_address[role]
+        if exists and address:
             continue
-        secret = conn.pgconn.encrypt_password(settings.role_password(role).encode(), role.encode(), b"scram-sha-256")
+        password = _given_password(address, role) if address else settings.role_password(role)
+        secret = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         statement = sql.SQL(
             "{} ROLE {} LOGIN NOBYPASSRLS PASSWORD {}" if not exists else "{} ROLE {} LOGIN PASSWORD {}"
         )
         verb = sql.SQL("ALTER" if exists else "CREATE")
         try:
-            conn.execute(statement.format(verb, sql.Identifier(role), sql.Literal(secret.decode())))
+            conn.execute(statement.format(verb, sql.Identifier(role), sql.Literal(secret if password else None)))
         except psycopg.errors.InsufficientPrivilege as error:
             raise Refusal(
                 f"The user of DATABASE_URL may not make or change the login role {role}: give it CREATEROLE, or make "
                 f"the role yourself and set DATABASE_APP_URL and DATABASE_WORKER_URL.",
                 code=SERVICE_DOWN,
             ) from error
+
+
+def _given_password(address: str, role: str) -> str:
+    """The role's password in an address of the user's own; "" when it logs in by other means."""
+    parts = urlsplit(address)
+    return unquote(parts.password or "") if parts.username == role else ""
 
 
 def _refuse_newer(conn: psycopg.Connection, scripts: ScriptDirectory) -> None:

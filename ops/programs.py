@@ -15,6 +15,7 @@ from shards.supervisor.program_file import ProgramFile
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "supervisor"  # the include folder, under the data folder
+NO_LOGINS = {"DATABASE_APP_URL": "", "DATABASE_WORKER_URL": ""}  # for what has no business in our tables
 
 
 def main_config(data_dir: Path) -> Path:
@@ -49,9 +50,21 @@ def service_programs(host: Host) -> list[ProgramFile]:
     logs = host.data_dir / "logs"
     if host.postgres:
         command = host.postgres.command()
-        programs.append(ProgramFile("postgres", command, Path("/"), logs, priority=10, stop_signal="INT", stop_wait=30))
+        programs.append(
+            ProgramFile(
+                "postgres",
+                command,
+                Path("/"),
+                logs,
+                priority=10,
+                stop_signal="INT",
+                stop_wait=30,
+                environment=NO_LOGINS,
+            )
+        )
     if host.valkey:
-        programs.append(ProgramFile("valkey", host.valkey.command(), Path("/"), logs, priority=10))
+        command = host.valkey.command()
+        programs.append(ProgramFile("valkey", command, Path("/"), logs, priority=10, environment=NO_LOGINS))
     if query := host.port("embeddings-query"):
         programs.append(_program(host, "embeddings-query", _embeddings(query), priority=20, autostart=True))
     if ingest := host.port("embeddings-ingest"):
@@ -95,5 +108,5 @@ def _program(host: Host, name: str, command: list[str], *, priority: int, autost
         host.data_dir / "logs",
         priority=priority,
         autostart=autostart,
-        environment={"OMP_WAIT_POLICY": "passive"} if name.startswith("embeddings") else {},
+        environment=NO_LOGINS | ({"OMP_WAIT_POLICY": "passive"} if name.startswith("embeddings") else {}),
     )

@@ -47,6 +47,7 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
             code=PORT_IN_USE,
         )
     host = host_to_start(settings, embedded=embedded, demo=demo)
+    environment = host.program_environment
     say(f"ReplyX starts from {data_dir}")
     if host.postgres is None:
         probe_postgres(host.settings.owner_dsn)
@@ -54,7 +55,7 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
         probe_redis(host.settings.redis_dsn)
     services = _prepare(host)
     _clear_metrics(data_dir / "metrics")
-    process = supervisord.start(host.overrides)
+    process = supervisord.start(environment)
     try:
         with stop_requests():
             _bring_up(host, supervisord, services, demo=demo)

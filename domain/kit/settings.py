@@ -31,13 +31,18 @@ class Settings(BaseSettings):
         "dev", description="`prod` refuses unsafe defaults: it wants https in PUBLIC_URL and a key file of your own."
     )
     database_url: str | None = Field(
-        None, description="Postgres, as the owner of the schema. Unset: an embedded Postgres under REPLYX_DATA_DIR."
+        None,
+        description="Postgres, as the owner of the schema: only for the `replyx` command, which keeps it from gateways "
+        "and shards. Unset: an embedded Postgres under REPLYX_DATA_DIR.",
     )
     database_app_url: str | None = Field(
-        None, description="Postgres as `replyx_app` (row-level security applies). Unset: derived from DATABASE_URL."
+        None,
+        description="Postgres as `replyx_app` (row-level security applies), for gateways and shards. Unset: derived "
+        "from DATABASE_URL and its password.",
     )
     database_worker_url: str | None = Field(
-        None, description="Postgres as `replyx_worker` (shards). Unset: derived from DATABASE_URL."
+        None,
+        description="Postgres as `replyx_worker`, for shards. Unset: derived from DATABASE_URL and its password.",
     )
     redis_url: str | None = Field(None, description="Redis or Valkey, database 0. Unset: an embedded Valkey.")
     port: int = Field(8080, ge=1, le=65535, description="The gateway's HTTP port.")
@@ -117,8 +122,18 @@ class Settings(BaseSettings):
         return self.database_worker_url or self._role_dsn("replyx_worker")
 
     def role_password(self, role: str) -> str:
-        """The derived password of a login role: an HMAC of its name under the owner's password."""
-        secret = urlsplit(self.owner_dsn).password or str(self.owner_dsn)
+        """The derived password of a login role: an HMAC of its name under the owner's password.
+
+        Raises SettingsError when that is not in DATABASE_URL: whatever else is in it, others know or can guess.
+        """
+        secret = urlsplit(self.owner_dsn).password
+        if not secret:
+            raise SettingsError(
+                [
+                    "DATABASE_URL has no password to derive the logins of replyx_app and replyx_worker from: "
+                    "set DATABASE_APP_URL and DATABASE_WORKER_URL."
+                ]
+            )
         return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest()
 
     @property

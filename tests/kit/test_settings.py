@@ -43,6 +43,14 @@ def test_the_other_logins_derive_from_the_owners() -> None:
     assert "secret" not in settings.app_dsn
 
 
+@pytest.mark.parametrize("owner", ["postgresql://owner@db/replyx", "postgresql:///replyx", "postgresql://owner:@db/x"])
+def test_nothing_derives_from_an_owner_without_a_password(owner: str) -> None:
+    settings = load_settings(database_url=owner, database_worker_url="postgresql://w:p@db/replyx")
+    with pytest.raises(SettingsError, match="DATABASE_URL has no password to derive"):
+        _ = settings.app_dsn
+    assert settings.worker_dsn == "postgresql://w:p@db/replyx"
+
+
 def test_a_given_login_is_used_as_it_is() -> None:
     settings = load_settings(database_url=OWNER, database_app_url="postgresql://a:b@pool:6432/replyx")
     assert settings.app_dsn == "postgresql://a:b@pool:6432/replyx"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -100,6 +101,25 @@ def test_a_postgres_that_refuses_the_password(data_dir: Path, services: Services
     assert done.returncode == 5
     assert 'FATAL:  password authentication failed for user "replyx_owner". Check DATABASE_URL' in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["migrate", "up"])
+def test_an_owner_without_a_password_has_no_logins_to_derive(
+    data_dir: Path, services: Services, redis_url: str, command: str
+) -> None:
+    given = replyx(
+        command,
+        data_dir=data_dir,
+        PORT=free(),
+        DATABASE_URL=f"postgresql://replyx_owner@127.0.0.1:{services.postgres.port}/postgres",
+        PGPASSWORD=str(urlsplit(services.postgres.dsn()).password),
+        REDIS_URL=redis_url,
+    )
+    assert given.returncode == 2
+    assert given.stderr == (
+        "replyx: DATABASE_URL has no password to derive the logins of replyx_app and replyx_worker from: "
+        "set DATABASE_APP_URL and DATABASE_WORKER_URL.\n"
+    )
 
 
 def test_a_redis_that_is_not_there(data_dir: Path, database_url: str) -> None:

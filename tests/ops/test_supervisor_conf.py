@@ -5,10 +5,14 @@ import subprocess
 import sys
 from configparser import RawConfigParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from domain.kit.settings import Settings, load_settings
 from gateway import server
+from ops.control import Supervisord
+from ops.environment import running_host
 from ops.programs import ROOT, main_config
 from shards import worker
 from shards.supervisor.program_file import ProgramFile
@@ -48,6 +52,33 @@ def test_supervisorctl_needs_no_environment_and_no_directory(tmp_path: Path) -> 
     )
     assert "no such file" in done.stdout or done.returncode in {0, 3}
     assert "ENV_" not in done.stdout + done.stderr
+
+
+def test_what_supervisord_passes_on_has_no_owner_of_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    owner = settings.owner_dsn
+    monkeypatch.setenv("DATABASE_URL", owner)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "database_url").write_text(owner)
+    environment = running_host(settings).program_environment
+    with TemporaryDirectory(prefix="replyx-test-") as name:
+        process = Supervisord(Path(name), main_config(Path(name))).start(environment)
+        passed_on = Path(f"/proc/{process.pid}/environ").read_text().split("\0")
+        process.kill()
+        process.wait()
+    assert owner not in str(passed_on)
+    for variable, value in (line.split("=", 1) for line in passed_on if line):
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("REPLYX_SECRETS_DIR", str(tmp_path / "secrets"))
+    seen = load_settings()
+    assert seen.database_url is None
+    assert (seen.app_dsn, seen.worker_dsn) == (settings.app_dsn, settings.worker_dsn)
+
+
+def test_gateways_do_not_get_the_workers_login() -> None:
+    conf = parse(ROOT / "supervisor.conf")
+    assert 'DATABASE_WORKER_URL=""' in conf.get("fcgi-program:gateway", "environment", raw=True).split(",")
 
 
 def test_another_data_folder_gets_a_copy_with_its_own_paths(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from tests.product import Product, until
 
 pytestmark = pytest.mark.timeout(240)
 
+# The logins of Postgres that the environment of a process names; nobody has the owner's.
+LOGINS = {"gateway:gateway": {"replyx_app"}, "shard": {"replyx_app", "replyx_worker"}}
+
 
 @pytest.fixture
 def product() -> Iterator[Product]:
@@ -27,6 +30,8 @@ def test_it_runs_heals_stops_and_starts_again(product: Product) -> None:
         names = ["gateway:gateway-00", "gateway:gateway-01", "shard-00", "shard-01", "shard-supervisor"]
         until(lambda: all(product.pid(name) for name in names))
         pids = {name: product.pid(name) for name in [*names, "postgres", "valkey"]}
+        for name in (*pids, "embeddings-query", "embeddings-ingest"):
+            assert product.logins(name) == LOGINS.get(name.partition("-")[0], set()), name
         until(lambda: product.owners() == {"shard-00", "shard-01"})
 
         second = subprocess.run(

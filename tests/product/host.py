@@ -106,6 +106,11 @@ class Product:
         )
         return done.stdout
 
+    def logins(self, program: str) -> set[str]:
+        """The logins of Postgres that the environment of a running program names."""
+        environment = Path(f"/proc/{self.pid(program)}/environ").read_text()
+        return set(re.findall(r"postgres(?:ql)?://([^:@/]*)", environment))
+
     def pid(self, program: str) -> int:
         """The pid of a program by supervisord's name; 0 while it does not run."""
         found = re.search(rf"^{program} +RUNNING +pid (\d+)", self.control("status"), re.MULTILINE)
