@@ -6,6 +6,7 @@ finish  {answer, handoff, outbox, usage, inbox done} at once, and only if the sl
 Lock order: slots, dialogs, inbox, outbox.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -86,12 +87,15 @@ class TurnCommits:
         await self._begins.close()
         await self._finishes.close()
 
-    async def begin(self, row: Row) -> int | None:
-        """A turn starts on this row; returns its attempts, this one counted, or None if the row wants no answer any
-        more (a commit whose confirmation was lost). Raises LostOwnership, Unavailable."""
-        attempts = await self._begins.add(row)
-        if attempts == _LOST:
-            raise LostOwnership(f"slot {row.slot} moved on")
+    async def begin(self, rows: Sequence[Row]) -> list[int | None]:
+        """A turn starts on these rows; returns the attempts of each, this one counted, or None for a row that wants no
+        answer any more (a commit whose confirmation was lost). Raises LostOwnership, Unavailable."""
+        begun = [self._begins.submit(row) for row in rows]
+        if begun:
+            await asyncio.wait(begun)
+        attempts = [future.result() for future in begun]
+        if _LOST in attempts:
+            raise LostOwnership("the slot moved on")
         return attempts
 
     async def finish(self, result: TurnResult) -> bool:

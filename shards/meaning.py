@@ -41,7 +41,7 @@ def read(row: InboxRow, bot: Bot | None) -> Meaning:
     """What a row means; `bot` is its bot for the Telegram channel. Raises Poisoned with the reason."""
     if row.channel == "web":
         return _web(row)
-    if bot is None:
+    if bot is None or bot.tenant_id != row.tenant_id:
         return Meaning("ignore", reason="the bot was removed")
     incoming = parse_update(row.raw, bot_id=bot.id, username=bot.username)
     if incoming.kind == "ignored":

@@ -28,6 +28,7 @@ log = logger(__name__)
 
 LOOK_EVERY = 1.0  # seconds between looks at the outbox, should every bell be lost
 PAGE = 1000
+DEFAULT_RATE = 30  # messages a second
 SETTLE = 12.0  # seconds a send on the wire gets when its slot is handed over
 
 SENDS = Counter("replyx_telegram_sends_total", "Sends by what became of them", ["state"])
@@ -155,9 +156,12 @@ class Sender:
         return lane
 
     async def _rate(self, bot_id: int) -> int | None:
-        """Messages a second of a bot that may send now; None for a paused or removed one."""
+        """Messages a second of a bot that may send now; None for a paused one. What waits for a removed one goes on
+        to `_send`, which says so on its messages."""
         bot = await self._find_bot(bot_id)
-        return bot.rate if bot is not None and bot.state == "active" else None
+        if bot is None:
+            return DEFAULT_RATE
+        return bot.rate if bot.state == "active" else None
 
     async def _look(self, slots: list[int]) -> None:
         after = 0
@@ -177,7 +181,8 @@ class Sender:
         try:
             epoch = self._ownership.epoch(row.slot)
             bot = await self._find_bot(row.bot_id)
-            if bot is None:
+            if bot is None or bot.tenant_id != row.tenant_id:
+                await self._disconnected(row, epoch)
                 return None
             try:
                 attempt = await self._marks.sending(row, epoch)
@@ -194,6 +199,16 @@ class Sender:
         except LostOwnership as error:
             log.info("outbox.lost", row=row.id, reason=error.detail)
             return None
+        except Exception:
+            # A fault of ours between mark and outcome: nobody knows what Telegram saw, so it is judged as such.
+            log.exception("outbox.send_failed", row=row.id)
+            await self._judge_orphan(row)
+            return None
+
+    async def _disconnected(self, row: OutboxRow, epoch: int) -> None:
+        """The bot was removed, or is another tenant's now: what waited for it is never sent."""
+        await self._marks.sending(row, epoch)
+        await self._store(Sent(row, epoch, "failed", error="The bot was disconnected.", resends=row.resends))
 
     async def _settle(self, lane: Lane, bot: Bot, row: OutboxRow, epoch: int, verdict: Verdict) -> OutboxRow | None:
         SENDS.labels(verdict.state).inc()

@@ -142,11 +142,14 @@ class Turn:
                 return answer
             if context is not None:
                 await self._stream.end("aborted")
+                self._turn_id = uuid7()  # what is asked again is a turn of its own: clients have dropped this one
+                self._stream = self._parts.stream(self._dialog, self._turn_id, self._items[0].private)
 
     async def _begin(self) -> None:
         """Count the attempt of rows that are new here; those that want no answer any more are dropped."""
-        for item in [item for item in self._items if item.row_id not in self._begun]:
-            attempts = await self._parts.commits.begin(self._row(item))
+        new = [item for item in self._items if item.row_id not in self._begun]
+        counted = await self._parts.commits.begin([self._row(item) for item in new])
+        for item, attempts in zip(new, counted, strict=True):
             if attempts is not None and attempts <= MAX_TURN_ATTEMPTS:
                 self._begun.add(item.row_id)
                 self._attempts = max(self._attempts, attempts)

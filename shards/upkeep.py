@@ -1,5 +1,7 @@
 """What one shard does for all: the owner of slot 0 forgets what is old, and re-embeds after a change of model."""
 
+from collections.abc import Awaitable, Callable
+
 from domain.bus import Bell, Publisher, bell_channel
 from domain.clients.embeddings import Embedder
 from domain.inbox import service as inbox
@@ -9,11 +11,13 @@ from domain.kit.errors import Unavailable
 from domain.kit.log import logger
 from domain.kit.slots import slot_of
 from domain.knowledge import jobs as knowledge_jobs
+from domain.outbox import service as outbox
 from shards.ownership import Ownership
 
 log = logger(__name__)
 
 LOOK_EVERY = 10.0  # seconds
+BATCH = 5000  # rows deleted in one transaction
 TIDY_EVERY = 3600.0  # seconds between deletions of old keys and rows
 
 
@@ -46,9 +50,15 @@ class Upkeep:
             await self._check_model(self._embedder)
             self._model_checked = True
         if self._clock.monotonic() >= self._tidy_at:
-            async with self._db.worker_tx() as conn:
-                await inbox.forget_old(conn)
+            for forget in (inbox.forget_old, outbox.forget_old):
+                while await self._forget_some(forget):
+                    pass
             self._tidy_at = self._clock.monotonic() + TIDY_EVERY
+
+    async def _forget_some(self, forget: Callable[..., Awaitable[int]]) -> bool:
+        """One batch, one short transaction; True if there may be more."""
+        async with self._db.worker_tx() as conn:
+            return await forget(conn, limit=BATCH) >= BATCH
 
     async def _check_model(self, embedder: Embedder) -> None:
         """Whoever has vectors of another model gets them anew; search falls back on words until then."""

@@ -90,7 +90,7 @@ class Worker:
             publisher=publisher,
             ownership=self.ownership,
             conversations=self.conversations,
-            find_bot=self.bots.find,
+            find_bot=self.bots.receive,
             clock=clock,
         )
         self.jobs = JobRunner(db, self.ownership, self._job_handlers(), clock)
@@ -177,6 +177,7 @@ class Worker:
             ownership=self.ownership,
             poller=poller,
             webhooks=webhooks,
+            clock=clients.clock,
         )
         poller.token_died = webhooks.token_died = registry.token_died
         return registry

@@ -26,6 +26,7 @@ class Bot:
     last_error: str | None
     last_update_at: datetime | None
     created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

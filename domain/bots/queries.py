@@ -4,7 +4,7 @@ from domain.bots.model import Bot
 from domain.kit.db import Row
 
 _COLUMNS = """tenant_id, id, assistant_id, username, name, slot, token_sealed, mode, state, rate, last_error,
-    last_update_at, created_at"""
+    last_update_at, created_at, updated_at"""
 
 # A bot belongs to one tenant on the whole deployment; the directory's primary key refuses a second.
 INSERT_DIRECTORY = "INSERT INTO directory.bots (bot_id, tenant_id, path_hash, state) VALUES ($1, $2, $3, 'active')"
@@ -45,8 +45,18 @@ LIST_BY_SLOTS = f"SELECT {_COLUMNS} FROM bots WHERE slot = ANY($1::smallint[]) O
 GET_BY_ID = f"SELECT {_COLUMNS} FROM bots WHERE id = $1"
 
 # What the owner saw of the bot.
-NOTE_SEEN = "UPDATE bots SET last_update_at = now() WHERE tenant_id = $1 AND id = $2"
-NOTE_ERROR = "UPDATE bots SET last_error = $3, state = coalesce($4, state) WHERE tenant_id = $1 AND id = $2"
+NOTE_SEEN = """
+UPDATE bots SET last_update_at = now()
+WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[]))
+"""
+NOTE_ERROR = """
+UPDATE bots SET last_error = $3, state = coalesce($4, state),
+    updated_at = CASE WHEN $4 IS NULL THEN updated_at ELSE now() END
+WHERE tenant_id = $1 AND id = $2
+"""
+
+# What changed when, of the bots of slots: the safety poll behind the doorbell. `tenant_id` comes back with each.
+LIST_VERSIONS = "SELECT tenant_id, id, updated_at FROM bots WHERE slot = ANY($1::smallint[])"
 
 
 def bot(row: Row) -> Bot:

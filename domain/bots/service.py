@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -141,9 +142,14 @@ async def find(conn: Conn, *, bot_id: int) -> Bot | None:
     return queries.bot(row) if row else None
 
 
-async def note_seen(conn: Conn, *, tenant_id: UUID, bot_id: int) -> None:
-    """An update arrived."""
-    await conn.execute(queries.NOTE_SEEN, tenant_id, bot_id)
+async def note_seen(conn: Conn, bots: Sequence[tuple[UUID, int]]) -> None:
+    """Updates of these (tenant, bot) pairs arrived."""
+    await conn.execute(queries.NOTE_SEEN, [tenant for tenant, _ in bots], [bot for _, bot in bots])
+
+
+async def list_versions(conn: Conn, *, slots: Sequence[int]) -> dict[int, datetime]:
+    """Bot -> when it was changed last, for all bots of the slots."""
+    return {row["id"]: row["updated_at"] for row in await conn.fetch(queries.LIST_VERSIONS, slots)}
 
 
 async def note_error(

@@ -102,9 +102,9 @@ class Subscriber:
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.ssubscribe("{replyx}:keepalive")
+            self._pubsub = pubsub  # before the loop: what is added while it runs is asked for by `add`
             for channel in sorted(self._wanted):
                 await pubsub.ssubscribe(channel)
-            self._pubsub = pubsub
             self._on_reconnect()
             while True:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=None)

@@ -76,9 +76,15 @@ UPDATE inbox SET state = 'dead', error = $3, done_at = now()
 WHERE tenant_id = $1 AND id = ANY($2::bigint[]) AND state <> 'done'
 """
 
-# Keys older than any redelivery, and rows that are done.
-DELETE_OLD_KEYS = "DELETE FROM inbox_keys WHERE created_at < now() - interval '3 days'"
-DELETE_OLD_ROWS = "DELETE FROM inbox WHERE state = 'done' AND done_at < now() - interval '3 days'"
+# Keys older than any redelivery, and rows that are settled; a batch at a time, so that no statement grows with time.
+DELETE_OLD_KEYS = """
+DELETE FROM inbox_keys WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM inbox_keys WHERE created_at < now() - interval '3 days' LIMIT $1))
+"""
+DELETE_OLD_ROWS = """
+DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM inbox WHERE state = 'done' AND done_at < now() - interval '3 days' LIMIT $1))
+"""
 
 
 async def insert_arrivals(conn: Conn, arrivals: Sequence[Arrival]) -> set[tuple[str, str, str]]:

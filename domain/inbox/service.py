@@ -84,10 +84,10 @@ async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) 
     await conn.execute(queries.MARK_DEAD, tenant_id, ids, reason)
 
 
-async def forget_old(conn: Conn) -> None:
-    """Delete keys and finished rows after three days."""
-    await conn.execute(queries.DELETE_OLD_KEYS)
-    await conn.execute(queries.DELETE_OLD_ROWS)
+async def forget_old(conn: Conn, *, limit: int) -> int:
+    """Delete up to `limit` keys and as many finished rows older than three days; returns how many went."""
+    deleted = [await conn.execute(statement, limit) for statement in (queries.DELETE_OLD_KEYS, queries.DELETE_OLD_ROWS)]
+    return sum(int(tag.rpartition(" ")[2]) for tag in deleted)
 
 
 fetch_owed = queries.fetch_owed

@@ -12,11 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from domain.kit.db import Conn, Database, Row
-from domain.kit.errors import LostOwnership
+from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.fencing import lost_slots
 from domain.kit.slots import slot_of
 
 MAX_ATTEMPTS = 5
+AWAY_DELAY = 10.0  # seconds until a job is tried again whose server was away
 
 # One open job per kind and key: asking again while it waits or runs changes nothing.
 ENQUEUE = """
@@ -133,6 +134,10 @@ async def run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
     except GiveUp as error:
         async with context.tx() as conn:
             await conn.execute(FAIL, job.tenant_id, job.id, str(error))
+    except Unavailable as error:
+        # What it needs is away: that is not the job's fault and uses up no attempt.
+        async with context.tx() as conn:
+            await conn.execute(RETRY, job.tenant_id, job.id, AWAY_DELAY, error.detail, 1)
     except Exception as error:
         await _failed_once(context, error)
         raise

@@ -30,7 +30,7 @@ BATCH: Final = 8  # passages embedded at once: ~1 s of the local model, so a kil
 PAIRS_BATCH: Final = 64  # questions are short
 MAX_PASSAGES: Final = 20_000
 TOO_LONG: Final = f"This file has more than {MAX_PASSAGES:,} passages. Split it and upload the parts."
-NOT_EMBEDDED: Final = "The embeddings server does not answer. Check EMBEDDINGS_URL, then re-index this document."
+NOT_EMBEDDED: Final = "The embeddings server does not answer; this document goes on when it does. Check EMBEDDINGS_URL."
 NO_EMBEDDER: Final = "No embeddings server is configured. Set EMBEDDINGS_URL, then re-index this document."
 PARSED: Final = 0.1  # the share of the progress bar that reading takes
 
@@ -45,8 +45,7 @@ def ingest_handler(embedder: Embedder) -> Handler:
         try:
             await _ingest(context, job.tenant_id, document_id, embedder)
         except Unavailable:
-            if job.attempts >= jobs.MAX_ATTEMPTS:
-                await _fail(context, job.tenant_id, document_id, NOT_EMBEDDED)
+            await _say_waiting(context, job.tenant_id, document_id)
             raise
 
     return run
@@ -186,6 +185,14 @@ class _Work:
 
     async def _show(self, conn: Conn, **state: Any) -> None:
         await queries.set_state(conn, tenant_id=self.document.tenant_id, document_id=self.document.id, **state)
+
+
+async def _say_waiting(context: JobContext, tenant_id: UUID, document_id: UUID) -> None:
+    """The tenant sees why it takes so long; the job goes on by itself."""
+    async with context.tx() as conn:
+        await queries.set_state(
+            conn, tenant_id=tenant_id, document_id=document_id, state="embedding", progress=PARSED, error=NOT_EMBEDDED
+        )
 
 
 async def _fail(context: JobContext, tenant_id: UUID, document_id: UUID, reason: str) -> None:

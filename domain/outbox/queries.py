@@ -80,6 +80,14 @@ FROM outbox WHERE tenant_id = ANY($1::uuid[]) AND message_id = ANY($2::uuid[]) G
 """
 
 
+# Settled sends that nobody needs any more: the message keeps its delivery.
+DELETE_OLD = """
+DELETE FROM outbox WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM outbox WHERE state IN ('sent', 'failed', 'uncertain') AND finished_at < now() - interval '3 days'
+    LIMIT $1))
+"""
+
+
 class OutcomeRow(NamedTuple):
     """One judged send; `delay` (seconds) matters for state ready."""
 

@@ -19,6 +19,7 @@ __all__ = [
     "fetch_orphans",
     "fetch_ready",
     "fetch_recent",
+    "forget_old",
     "mark_outcomes",
     "mark_sending",
     "move_chat",
@@ -31,6 +32,11 @@ fetch_orphans = queries.fetch_orphans
 fetch_recent = queries.fetch_recent
 mark_sending = queries.mark_sending
 mark_outcomes = queries.mark_outcomes
+
+
+async def forget_old(conn: Conn, *, limit: int) -> int:
+    """Delete up to `limit` sends that were settled three days ago; returns how many went."""
+    return int((await conn.execute(queries.DELETE_OLD, limit)).rpartition(" ")[2])
 
 
 async def enqueue(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxRow]:

@@ -95,6 +95,7 @@ CREATE TABLE outbox (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX outbox_open ON outbox (slot, id) WHERE state IN ('ready', 'sending');
 CREATE INDEX outbox_recent ON outbox (slot, sending_at) WHERE state IN ('sending', 'sent', 'uncertain');
+CREATE INDEX outbox_finished ON outbox (finished_at) WHERE state IN ('sent', 'failed', 'uncertain');
 CREATE INDEX outbox_message ON outbox (tenant_id, message_id);
 """
 
@@ -140,8 +141,8 @@ def upgrade() -> None:
     grant("shard_members", app="SELECT", worker="SELECT, INSERT, UPDATE, DELETE")
     grant("slot_owners", app="SELECT", worker="SELECT, UPDATE")
     grant("inbox_keys", app="SELECT, INSERT", worker="SELECT, INSERT, DELETE")
-    tenant_table("inbox", app="SELECT, INSERT, UPDATE")
-    tenant_table("outbox", app="SELECT, INSERT, UPDATE")
+    tenant_table("inbox", app="SELECT, INSERT")
+    tenant_table("outbox", app="SELECT, INSERT")
     tenant_table("jobs", app="SELECT, INSERT")
     tenant_table("usage_records", app="SELECT")
     # One webhook batch carries updates of many tenants: the gateway may add to the inbox, and read only its tenant's.

@@ -11,7 +11,7 @@ STATEMENTS = all_statements()
 # Tables in which rows of all tenants are looked through by an owner of slots, never on behalf of one tenant.
 BY_SLOT = {"inbox", "outbox", "jobs", "bots"}
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?([a-z_]+(?:\.[a-z_]+)?)", re.IGNORECASE)
-MAINTENANCE = {"DELETE_OLD_ROWS"}  # by age, over all tenants
+MAINTENANCE = {"DELETE_OLD_ROWS", "DELETE_OLD"}  # by age, over all tenants
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,21 @@ async def test_an_unknown_kind_is_said_so(db: Database, held: dict[int, int], en
     assert await _rows(db) == [("failed", 1, "this version knows no job of kind test")]
 
 
+async def test_a_job_whose_server_is_away_waits_without_using_up_attempts(
+    db: Database, held: dict[int, int], enqueue: Enqueue
+) -> None:
+    await enqueue()
+
+    async def handler(_: Job, __: JobContext) -> None:
+        raise Unavailable("the embeddings server is away")
+
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        [job] = await _claim(db, held)
+        await jobs.run(db, job, {"test": handler})
+        assert await _rows(db) == [("ready", 0, "the embeddings server is away")]
+        await _make_due(db)
+
+
 async def test_a_handed_back_job_has_its_attempt_back(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
     await enqueue()
     [job] = await _claim(db, held)
@@ -165,7 +180,7 @@ async def test_a_job_whose_verdict_was_not_stored_is_taken_again_by_its_owner(
     [job] = await _claim(db, held)
 
     async def handler(_: Job, __: JobContext) -> None:
-        raise Unavailable("the database is away")
+        raise RuntimeError("no luck")
 
     async def away(*_: object) -> None:
         raise Unavailable("the database is away")

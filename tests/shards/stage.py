@@ -1,7 +1,7 @@
 """A stage for turns: what is around a dialog's queue, scripted."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -49,11 +49,14 @@ class Stage:
         if hook is not None:
             hook()
 
-    async def begin(self, row: Row) -> int | None:
+    async def begin(self, rows: Sequence[Row]) -> list[int | None]:
         await asyncio.sleep(0)
         self._moment("begin")
         if self.lost:
             raise LostOwnership("lost")
+        return [self._begun(row) for row in rows]
+
+    def _begun(self, row: Row) -> int | None:
         if self.states.get(row.id, "accepted") not in {"accepted", "running"}:
             return None
         if self.states.get(row.id, "accepted") == "accepted":
