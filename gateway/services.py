@@ -23,12 +23,13 @@ from domain.kit.sealing import KeyRing, open_keyring
 from domain.kit.settings import Settings
 from domain.knowledge.retrieval import Knowledge
 from gateway.fanout import Fanout
-from gateway.limits import LoginThrottle, RateLimit
+from gateway.limits import RateLimit
 from gateway.places import Places
 from gateway.sse.history import DialogHistory
 from gateway.sse.registry import Streams
 from gateway.sse.timing import Timing
 from gateway.static import StaticFiles
+from gateway.throttle import SignInThrottle
 from gateway.tokens import Tokens
 from gateway.webhooks import WebhookTargets
 
@@ -58,7 +59,7 @@ class Services:
     keyring: KeyRing
     tokens: Tokens
     passwords: Passwords
-    throttle: LoginThrottle
+    throttle: SignInThrottle
     limits: Limits
     inbox: InboxWriter
     fanout: Fanout
@@ -138,7 +139,7 @@ async def open_services(
             keyring=keyring,
             tokens=Tokens(keyring, clock),
             passwords=passwords,
-            throttle=LoginThrottle(redis, clock),
+            throttle=SignInThrottle(redis, clock),
             limits=limits(clock),
             inbox=InboxWriter(db.app_tx, publisher),
             fanout=Fanout(listener, history, clock, poll=timing.poll),

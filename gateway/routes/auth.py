@@ -94,11 +94,10 @@ async def register(call: Call, body: RegisterBody) -> SessionOut:
 async def login(call: Call, body: LoginBody) -> SessionOut:
     """Check the password, slowly for those who guess."""
     services, ip = call.services, client_ip(call.request)
-    await services.throttle.check(ip=ip, email=body.email)
+    await services.throttle.take(ip=ip, email=body.email)
     try:
         user = await accounts.authenticate(services.db, services.passwords, email=body.email, password=body.password)
     except Unauthorized:
-        await services.throttle.failed(ip=ip, email=body.email)
         log.warning("auth.failed", ip=ip)
         raise
     await services.throttle.succeeded(ip=ip, email=body.email)
