@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 from domain.answering.model import Answer, Emit, Question
 from domain.assistants.model import Assistant
@@ -39,6 +40,7 @@ class Stage:
         self.answers: list[tuple[tuple[int, ...], str | None]] = []
         self.asked: list[str] = []
         self.ended: list[str] = []
+        self.over: list[UUID] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.lost = False
@@ -106,11 +108,12 @@ class Stage:
     async def find_assistant(self, *_: object) -> Assistant:
         return cast("Assistant", SimpleNamespace(greeting={}, mode="answer", id=uuid7()))
 
-    def stream(self, *_: object) -> TurnStream:
+    def stream(self, _: object, turn_id: UUID, __: object) -> TurnStream:
         async def nothing(*_: object) -> None: ...
 
         async def end(state: str) -> None:
             self.ended.append(state)
+            self.over.append(turn_id)
 
         return cast("TurnStream", SimpleNamespace(start=nothing, emit=nothing, end=end))
 
