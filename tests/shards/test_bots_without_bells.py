@@ -77,7 +77,7 @@ async def test_with_another_key_messages_are_kept_and_the_tenant_is_told(
 
         async def noted() -> bool:
             [row] = await tenant.rows("SELECT last_error FROM bots WHERE tenant_id = $1", tenant.id)
-            return row["last_error"] == OTHER_KEY
+            return bool(row["last_error"] == OTHER_KEY)
 
         await until(noted, "the note for the tenant")
     assert sink.texts() == []
