@@ -12,6 +12,7 @@ tokens      JWTs of people and visitors                   limits      rate limit
 paging      cursors                                       peer        the client's address
 fanout      signals of Redis to this process's streams    sse/        one client's stream of a dialog
 webhooks    which bot a webhook path belongs to           places      which site a public key belongs to
-static      built files of the widget and the API docs    throttle    sign-ins that fail wait longer and longer
-routes/     one file a noun                               version     of the package
+remembered  look-ups remembered for a few seconds         throttle    sign-ins that fail wait longer and longer
+static      built files of the widget and the API docs    version     of the package
+routes/     one file a noun
 """

@@ -1,15 +1,13 @@
 """The site behind a public key, remembered for a few seconds: every message of every visitor asks for it."""
 
-from collections import OrderedDict
-
 from domain.kit.clock import Clock
 from domain.kit.db import Database
-from domain.kit.errors import Forbidden
+from domain.kit.errors import Forbidden, NotFound
 from domain.sites import Site
 from domain.sites import service as sites
+from gateway.remembered import Remembered
 
-_TTL = 3.0  # seconds until a change of a site is seen by every gateway
-_ENTRIES = 10_000
+TTL = 3.0  # seconds until a change of a site is seen by every gateway
 
 
 class Places:
@@ -17,25 +15,21 @@ class Places:
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Site]] = OrderedDict()
+        self._remembered = Remembered(self._look_up, clock, ttl=TTL)
 
     async def open_site(self, site_key: str) -> Site:
         """An active site. Raises NotFound for an unknown key, Forbidden for a paused site, Unavailable."""
-        now = self._clock.monotonic()
-        entry = self._known.get(site_key)
-        site = entry[1] if entry is not None and entry[0] > now else await self._look_up(site_key, now)
+        site = await self._remembered.find(site_key)
+        if site is None:
+            raise NotFound("There is no chat with this key; copy the embed code of the site again.")
         if site.state != "active":
             raise Forbidden("This chat is switched off at the moment.")
         return site
 
-    async def _look_up(self, site_key: str, now: float) -> Site:
+    async def _look_up(self, site_key: str) -> Site | None:
         async with self._db.app_tx() as conn:
             place = await sites.find_place(conn, site_key=site_key)
+        if place is None:
+            return None
         async with self._db.tenant_tx(place.tenant_id) as conn:
-            site = await sites.get_site(conn, tenant_id=place.tenant_id, site_id=place.site_id)
-        self._known[site_key] = (now + _TTL, site)
-        self._known.move_to_end(site_key)
-        if len(self._known) > _ENTRIES:
-            self._known.popitem(last=False)
-        return site
+            return await sites.get_site(conn, tenant_id=place.tenant_id, site_id=place.site_id)

@@ -23,7 +23,7 @@ from gateway.services import SERVICES
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[BaseModel | web.StreamResponse | None]]
-_PARAMETER = re.compile(r"\{(\w+)(?::[^{}]+)?\}")
+_PARAMETER = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})+)?\}")  # a pattern may count: {name:[a-z]{3}}
 _CONVERT: dict[Any, Callable[[str], object]] = {UUID: UUID, int: int, str: str}
 
 

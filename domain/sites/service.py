@@ -36,12 +36,9 @@ async def add_site(
         raise NotFound(_NO_ASSISTANT) from error
 
 
-async def find_place(conn: Conn, *, site_key: str) -> Place:
-    """Where a public key leads; needs no tenant. Raises NotFound."""
-    place = await queries.fetch_place(conn, site_key=site_key)
-    if place is None:
-        raise NotFound("There is no chat with this key; copy the embed code of the site again.")
-    return place
+async def find_place(conn: Conn, *, site_key: str) -> Place | None:
+    """Where a public key leads, if anywhere; needs no tenant."""
+    return await queries.fetch_place(conn, site_key=site_key)
 
 
 async def get_site(conn: Conn, *, tenant_id: UUID, site_id: UUID) -> Site:

@@ -54,4 +54,6 @@ def source_id(raw: bytes) -> str:
     return "raw:" + hashlib.sha256(raw).hexdigest()
 
 
-ROUTES = (Route("POST", "/telegram/{path_secret}", receive, "telegram", "telegram", "Take one update.", listed=False),)
+# What cannot be one of our secrets (an HMAC in base64url) is refused before anything is looked up.
+_PATH = "/telegram/{path_secret:[A-Za-z0-9_-]{43}}"
+ROUTES = (Route("POST", _PATH, receive, "telegram", "telegram", "Take one update.", listed=False),)

@@ -88,9 +88,33 @@ async def test_a_wrong_secret_or_path_stores_nothing(hook: Hook) -> None:
     assert (await hook.post(update(1), secret="")).status == 403
     assert (await hook.post(update(1), secret="é")).status == 403
     gateway = hook.account.gateway
-    assert (await gateway.call("POST", "/telegram/unknown", json=update(1))).status == 404
-    assert (await gateway.call("POST", "/telegram/unknown", json=update(1))).status == 404
+    for _ in range(2):
+        assert (await gateway.call("POST", f"/telegram/{'x' * 43}", json=update(1))).status == 404
     assert await hook.stored() == []
+
+
+@pytest.mark.parametrize("path", ["unknown", "x" * 42, "x" * 44, "x" * 42 + ".", "x" * 42 + "%00", "x" * 43 + "/"])
+async def test_what_cannot_be_a_secret_is_never_looked_up(gateway: Gateway, path: str) -> None:
+    await gateway.services.db.pools["app"].close()
+    assert (await gateway.call("POST", f"/telegram/{path}", json=update(1))).status == 404
+
+
+async def test_guesses_push_no_bot_out_of_memory(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = hook.account.gateway
+    monkeypatch.setattr("gateway.remembered.KNOWN_MAX", 2)
+    monkeypatch.setattr("gateway.remembered.UNKNOWN_MAX", 2)
+    monkeypatch.setattr(gateway.services.webhooks._remembered, "_ttl", 1000.0)
+    assert (await hook.post(update(1))).status == 200
+    guesses = [f"{number:043}" for number in range(5)]
+    for guess in guesses:
+        assert (await gateway.call("POST", f"/telegram/{guess}", json=update(1))).status == 404
+    await gateway.services.db.pools["app"].close()
+    assert (await hook.post(update(2))).status == 503  # known: refused by the inbox, not by the look-up
+    found = await gateway.services.webhooks.find(hook.secrets.path)
+    assert found is not None
+    assert found.bot_id == hook.bot_id
+    assert (await gateway.call("POST", f"/telegram/{guesses[-1]}", json=update(1))).status == 404
+    assert (await gateway.call("POST", f"/telegram/{guesses[0]}", json=update(1))).status == 503
 
 
 @pytest.mark.parametrize("raw", [b"", b"not json", b"[]", b'{"update_id": "x"}', b"\xff\x00\xfe", b"null"])
@@ -123,7 +147,7 @@ async def test_without_postgres_telegram_is_asked_to_come_again(hook: Hook) -> N
 
 
 async def test_a_removed_bot_is_gone_after_a_moment(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.webhooks._TTL", 0.0)
+    monkeypatch.setattr(hook.account.gateway.services.webhooks._remembered, "_ttl", 0.0)
     assert (await hook.post(update(1))).status == 200
     await hook.account.ok("DELETE", f"/api/bots/{hook.bot_id}")
     assert (await hook.post(update(2))).status == 404

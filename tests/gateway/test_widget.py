@@ -114,7 +114,7 @@ async def test_an_origin_that_is_none_is_refused(gateway: Gateway, origin: str) 
 
 
 async def test_an_unknown_or_paused_site(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.places._TTL", 0.0)
+    monkeypatch.setattr(gateway.services.places._remembered, "_ttl", 0.0)
     assert (await gateway.call("POST", "/api/widget/nothing/sessions", json={})).status == 404
     account = await gateway.register()
     site = await account.site()
@@ -122,6 +122,24 @@ async def test_an_unknown_or_paused_site(gateway: Gateway, monkeypatch: pytest.M
     answer = await gateway.call("POST", f"/api/widget/{site['site_key']}/sessions", json={})
     assert answer.status == 403
     assert "switched off" in answer.json["detail"]
+
+
+async def test_guessed_keys_are_remembered_and_push_no_site_out(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.remembered.KNOWN_MAX", 2)
+    monkeypatch.setattr(gateway.services.places._remembered, "_ttl", 1000.0)
+    account = await gateway.register()
+    site = await account.site()
+    path = f"/api/widget/{site['site_key']}/sessions"
+    await gateway.ok("POST", path, json={})
+    for number in range(5):
+        assert (await gateway.call("POST", f"/api/widget/{number}/sessions", json={})).status == 404
+    await gateway.services.db.pools["app"].close()
+    assert (await gateway.services.places.open_site(site["site_key"])).site_key == site["site_key"]
+    answer = await gateway.call("POST", "/api/widget/0/sessions", json={})
+    assert answer.status == 404
+    assert "copy the embed code" in answer.json["detail"]
 
 
 async def test_the_chat_page_names_who_may_embed_it(gateway: Gateway, built: Path) -> None:
