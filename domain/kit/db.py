@@ -38,6 +38,7 @@ GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's protocol, when a connection dies between two of its messages
     asyncpg.TransactionRollbackError,  # deadlock, serialization: the same transaction may pass the next time
 )
 AWAY = (*GONE, OSError)  # and when it cannot be reached at all
@@ -105,12 +106,13 @@ async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
     except AWAY as error:
         raise Unavailable("The database does not answer; try again in a moment.", retry_after=2) from error
     try:
-        async with conn.transaction():
-            yield conn
+        try:
+            async with conn.transaction():
+                yield conn
+        finally:
+            await pool.release(conn)
     except GONE as error:
         raise Unavailable("The database went away; try again in a moment.", retry_after=2) from error
-    finally:
-        await pool.release(conn)
 
 
 async def _pool(dsn: str, size: int, name: str) -> Pool:
