@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.kit.errors import Invalid
+from domain.kit.errors import bad_cursor
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -50,4 +50,4 @@ def decode_id(cursor: str) -> UUID:
     try:
         return UUID(bytes=base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error) as error:
-        raise Invalid("The cursor is not one of ours; use next_cursor of the previous answer.") from error
+        raise bad_cursor() from error

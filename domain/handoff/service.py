@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.handoff import queries
 from domain.handoff.model import Handoff, HandoffRequest
 from domain.kit.db import Conn
-from domain.kit.errors import Invalid
+from domain.kit.errors import bad_cursor
 from domain.kit.ids import uuid7
 
 MAX_PAGE = 100
@@ -56,7 +56,7 @@ async def list_open(
     try:
         after = UUID(cursor) if cursor else None
     except ValueError:
-        raise Invalid("The cursor is not valid; take next_cursor of the page before.") from None
+        raise bad_cursor() from None
     limit = min(max(limit, 1), MAX_PAGE)
     found = await queries.fetch_open(conn, tenant_id=tenant_id, after=after, limit=limit + 1)
     page = found[:limit]

@@ -30,6 +30,11 @@ class Invalid(ReplyxError):
     """The input itself is wrong; sending it again will not help."""
 
 
+def bad_cursor() -> Invalid:
+    """The error of every list for a cursor that it did not give out."""
+    return Invalid("The cursor is not one of ours; use next_cursor of the previous answer.")
+
+
 class TooLarge(Invalid):
     """The input is over a size limit that the detail names."""
 

@@ -13,7 +13,7 @@ import asyncpg
 
 from domain.kit import blobs, jobs
 from domain.kit.db import Conn
-from domain.kit.errors import Invalid, NotFound, TooLarge
+from domain.kit.errors import Invalid, NotFound, TooLarge, bad_cursor
 from domain.kit.ids import uuid7
 from domain.knowledge import queries
 from domain.knowledge.formats import MEDIA_TYPES, detect_kind
@@ -26,7 +26,7 @@ REINDEX: Final = "knowledge.reindex"
 
 MAX_BYTES: Final = 25 << 20  # the default of UPLOAD_MAX_MB
 MAX_NAME: Final = 200  # characters of a file name or a title
-MAX_QUESTION: Final = 500
+MAX_QUESTION: Final = 500  # characters; the API's models have the same numbers
 MAX_ANSWER: Final = 4_000
 MAX_PAGE: Final = 100
 
@@ -189,7 +189,7 @@ def _before(cursor: str | None) -> UUID | None:
     try:
         return UUID(cursor) if cursor else None
     except ValueError as error:
-        raise Invalid("This cursor is not one of ours. Start from the first page.") from error
+        raise bad_cursor() from error
 
 
 def _checked_pair(question: str, answer: str, threshold: float | None) -> tuple[str, str]:
@@ -199,9 +199,9 @@ def _checked_pair(question: str, answer: str, threshold: float | None) -> tuple[
     if not answer:
         raise Invalid("The answer is empty. Write what the customer should read.")
     if len(question) > MAX_QUESTION:
-        raise TooLarge(f"The question is longer than {MAX_QUESTION} characters. Shorten it.")
+        raise Invalid(f"The question is longer than {MAX_QUESTION} characters. Shorten it.")
     if len(answer) > MAX_ANSWER:
-        raise TooLarge(f"The answer is longer than {MAX_ANSWER:,} characters. Shorten it.")
+        raise Invalid(f"The answer is longer than {MAX_ANSWER:,} characters. Shorten it.")
     if threshold is not None and not 0 <= threshold <= 1:
         raise Invalid("The threshold must be between 0 and 1, or empty for the default.")
     return question, answer

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from domain.bots import Bot
 from domain.bots import service as bots
 from domain.bus import BotChanged, bell_channel
-from domain.kit.errors import Invalid
+from domain.kit.errors import Invalid, bad_cursor
 from gateway.call import Call
 from gateway.paging import Page, PageQuery
 from gateway.routes.models import Input
@@ -126,7 +126,7 @@ def _after(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise Invalid("The cursor is not one of ours; use next_cursor of the previous answer.")
+        raise bad_cursor()
     return int(cursor)
 
 

@@ -18,8 +18,8 @@ from gateway.routing import Route
 class PairBody(Input):
     """A new pair."""
 
-    question: str = Field(max_length=2000, examples=["How do I return an item?"])
-    answer: str = Field(max_length=10_000)
+    question: str = Field(max_length=knowledge.MAX_QUESTION, examples=["How do I return an item?"])
+    answer: str = Field(max_length=knowledge.MAX_ANSWER)
     assistant_id: UUID | None = Field(None, description="Not given: every assistant of the workspace knows it.")
     threshold: float | None = Field(None, ge=0, le=1, description="Least cosine; null: the default.")
     enabled: bool = True
@@ -28,8 +28,8 @@ class PairBody(Input):
 class PairChanges(Input):
     """What to change; a field that is not named stays."""
 
-    question: str = Field("", max_length=2000)
-    answer: str = Field("", max_length=10_000)
+    question: str = Field("", max_length=knowledge.MAX_QUESTION)
+    answer: str = Field("", max_length=knowledge.MAX_ANSWER)
     threshold: float | None = Field(None, ge=0, le=1)
     enabled: bool = True
 

@@ -117,12 +117,26 @@ async def test_too_long_blank_and_broken_messages(gateway: Gateway) -> None:
     assert (await say("👍")).status == 202
 
 
+async def test_a_pair_is_as_long_as_the_document_of_the_api_says(gateway: Gateway) -> None:
+    account = await gateway.register()
+    schemas = (await gateway.ok("GET", "/api/openapi.json"))["components"]["schemas"]
+    for model in ("PairBody", "PairChanges"):
+        fields = schemas[model]["properties"]
+        longest = {"question": fields["question"]["maxLength"], "answer": fields["answer"]["maxLength"]}
+        pair = await account.ok("POST", "/api/qa", json={name: "w" * most for name, most in longest.items()})
+        for name, most in longest.items():
+            body = {**dict.fromkeys(longest, "w"), name: "w" * (most + 1)}
+            check(await account.call("POST", "/api/qa", json=body), 422, name)
+            check(await account.call("PATCH", f"/api/qa/{pair['id']}", json={name: body[name]}), 422, name)
+
+
 async def test_ids_that_are_none(gateway: Gateway) -> None:
     account = await gateway.register()
     check(await account.call("GET", "/api/assistants/5"), 404, "nothing with this id")
     check(await account.call("GET", "/api/bots/99999999999999999999"), 404, "nothing with this id")
-    check(await account.call("GET", "/api/assistants?cursor=xyz"), 422, "cursor")
-    check(await account.call("GET", "/api/dialogs?cursor=xyz"), 422, "cursor")
+    for noun in ("assistants", "bots", "dialogs", "documents", "handoffs", "qa", "sites"):
+        answer = await account.call("GET", f"/api/{noun}?cursor=xyz")
+        check(answer, 422, "The cursor is not one of ours; use next_cursor of the previous answer.")
     check(await account.call("GET", "/api/assistants?limit=1000"), 422, "limit")
     check(await account.call("GET", "/api/dialogs?search=%00"), 422, "NUL")
 
