@@ -29,14 +29,14 @@ WHERE tenant_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 
 # Keeps the directory's view of the state.
-UPDATE_DIRECTORY = "UPDATE directory.bots SET state = $2 WHERE bot_id = $1"
+UPDATE_DIRECTORY = "UPDATE directory.bots SET state = $3 WHERE tenant_id = $1 AND bot_id = $2"
 
 # Removes a bot; its dialogs stay.
 DELETE = "DELETE FROM bots WHERE tenant_id = $1 AND id = $2 RETURNING slot"
-DELETE_DIRECTORY = "DELETE FROM directory.bots WHERE bot_id = $1"
+DELETE_DIRECTORY = "DELETE FROM directory.bots WHERE tenant_id = $1 AND bot_id = $2"
 
 # From the path of a webhook to its bot.
-FIND_BY_PATH = "SELECT bot_id, tenant_id, state FROM directory.bots WHERE path_hash = $1"
+FIND_BY_PATH = "SELECT bot_id, tenant_id FROM directory.bots WHERE path_hash = $1"
 
 # The bots of slots, for their owner, who serves every tenant: `tenant_id` comes back with each.
 LIST_BY_SLOTS = f"SELECT {_COLUMNS} FROM bots WHERE slot = ANY($1::smallint[]) ORDER BY id"

@@ -30,7 +30,6 @@ class WebhookTarget(NamedTuple):
 
     bot_id: int
     tenant_id: UUID
-    state: str
 
 
 def secrets_of(keyring: KeyRing, bot_id: int) -> BotSecrets:
@@ -114,21 +113,21 @@ async def update(
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound("There is no such assistant.") from error
     bot = queries.bot(_found(row))
-    await conn.execute(queries.UPDATE_DIRECTORY, bot_id, bot.state)
+    await conn.execute(queries.UPDATE_DIRECTORY, tenant_id, bot_id, bot.state)
     return bot
 
 
 async def delete(conn: Conn, *, tenant_id: UUID, bot_id: int) -> int:
     """Disconnect a bot; returns its slot. Raises NotFound."""
     slot: int = _found(await conn.fetchrow(queries.DELETE, tenant_id, bot_id))["slot"]
-    await conn.execute(queries.DELETE_DIRECTORY, bot_id)
+    await conn.execute(queries.DELETE_DIRECTORY, tenant_id, bot_id)
     return slot
 
 
 async def find_by_path(conn: Conn, *, path: str) -> WebhookTarget | None:
     """Whose webhook this path is, if anyone's."""
     row = await conn.fetchrow(queries.FIND_BY_PATH, path_hash(path))
-    return WebhookTarget(row["bot_id"], row["tenant_id"], row["state"]) if row else None
+    return WebhookTarget(row["bot_id"], row["tenant_id"]) if row else None
 
 
 async def list_by_slots(conn: Conn, *, slots: Sequence[int]) -> list[Bot]:

@@ -52,6 +52,13 @@ async def test_each_statement_names_the_tenant(database_url: str) -> None:
     assert not silent, f"statements on tenant tables that do not name tenant_id: {silent}"
 
 
+def test_changes_of_the_directory_name_the_tenant() -> None:
+    """The directory has no row-level security: the statement itself must not reach another tenant's row."""
+    changes = [s for s in STATEMENTS if re.search(r"\b(?:UPDATE|DELETE FROM) directory\.", s.sql)]
+    assert len(changes) >= 3
+    assert not [str(s) for s in changes if not re.search(r"WHERE .*\btenant_id = \$1\b", s.sql, re.DOTALL)]
+
+
 def _tables(statement: Statement) -> set[str]:
     return {name.lower() for name in TABLE.findall(statement.sql)}
 
