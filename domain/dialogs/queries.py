@@ -89,9 +89,10 @@ RECENT_MESSAGES = """
 SELECT role, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4
 """
 
-# The messages a turn answers.
-MESSAGES_BY_SEQ = """
-SELECT seq, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq = ANY($3::bigint[]) ORDER BY seq
+# A person's answer by the id that their client gave it, under the dialog's lock.
+FETCH_REPLY = """
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, created_at
+FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND role = 'operator' AND client_id = $3
 """
 
 # A page of messages after a seq.
@@ -140,11 +141,6 @@ WHERE d.tenant_id = $1 AND ($2::text IS NULL OR d.status = $2) AND ($3::text IS 
     AND ($4::text IS NULL OR c.name ILIKE '%' || $4 || '%' OR d.last_text ILIKE '%' || $4 || '%')
     AND ($5::timestamptz IS NULL OR (d.last_message_at, d.id) < ($5, $6::uuid))
 ORDER BY d.last_message_at DESC, d.id DESC LIMIT $7
-"""
-
-# What a customer wrote that their assistant has not answered yet (a turn is on its way).
-HAS_OPEN_TURN = """
-SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = $1 AND dialog_id = $2 AND state IN ('accepted', 'running'))
 """
 
 

@@ -84,23 +84,13 @@ async def history(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, before: int, 
     return [(row["role"], row["text"]) for row in reversed(rows)]
 
 
-async def texts(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, seqs: Sequence[int]) -> list[str]:
-    """The texts of these messages, in order."""
-    rows = await conn.fetch(queries.MESSAGES_BY_SEQ, tenant_id, dialog_id, list(seqs))
-    return [row["text"] for row in rows]
-
-
-async def turn_is_open(conn: Conn, *, tenant_id: UUID, dialog_id: UUID) -> bool:
-    """Whether an answer is on its way."""
-    return bool(await conn.fetchval(queries.HAS_OPEN_TURN, tenant_id, dialog_id))
-
-
 async def reply_as_operator(
-    conn: Conn, *, tenant_id: UUID, dialog_id: UUID, text: str, author: str
+    conn: Conn, *, tenant_id: UUID, dialog_id: UUID, text: str, author: str, client_id: str | None = None
 ) -> list[DialogEvent]:
     """A person answers: the dialog becomes theirs, and on Telegram the reply is queued in the same transaction.
 
-    Returns what to publish after the commit (and ring the outbox bell of the slot). Raises NotFound, Invalid.
+    A second reply with the same `client_id` changes nothing, and returns the message of the first. Returns what to
+    publish after the commit (and ring the outbox bell of the slot). Raises NotFound, Invalid, Conflict.
     """
     text = text.strip()
     if not text:
@@ -109,12 +99,19 @@ async def reply_as_operator(
         raise Invalid(f"A message can have up to {REPLY_MAX} characters; this one has {len(text)}. Split it.")
     log = DialogLog(conn)
     dialog = await _locked(log, tenant_id, dialog_id)
+    if client_id is not None and (said := await conn.fetchrow(queries.FETCH_REPLY, tenant_id, dialog_id, client_id)):
+        return [DialogEvent(tenant_id, dialog_id, said["seq"], "message", queries.message_json(said))]
     if dialog.blocked:
         raise Conflict("The customer has blocked the bot: nothing can be sent until they write again.")
     log.set_mode(dialog, "active", reason="operator")
     telegram = dialog.channel == "telegram"
     draft = MessageDraft(
-        id=uuid7(), role="operator", text=text, author=author, delivery="queued" if telegram else "none"
+        id=uuid7(),
+        role="operator",
+        text=text,
+        author=author,
+        client_id=client_id,
+        delivery="queued" if telegram else "none",
     )
     log.append(dialog, draft)
     events = await log.flush()

@@ -14,7 +14,7 @@ from domain.dialogs import Dialog
 from domain.dialogs import service as dialogs
 from domain.dialogs.model import Delivery, Mode, Role, Status
 from domain.handoff import service as handoff
-from domain.kit.errors import Invalid
+from domain.kit.errors import Invalid, bad_cursor
 from gateway.call import Call
 from gateway.paging import Page, PageQuery
 from gateway.routes.models import Input
@@ -79,6 +79,7 @@ class ReplyBody(Input):
     """A person's answer."""
 
     text: str = Field(description="1 to 4000 characters.")
+    client_id: UUID | None = Field(None, description="Yours for this answer: sent again with it, it is said once.")
 
 
 class DialogChanges(Input):
@@ -141,10 +142,16 @@ async def reply(call: Call, dialog_id: UUID, body: ReplyBody) -> RepliedOut:
     async with call.tenant_tx() as conn:
         user = await accounts.get_user(conn, user_id=call.member.user_id)
         events = await dialogs.reply_as_operator(
-            conn, tenant_id=tenant_id, dialog_id=dialog_id, text=body.text, author=user.name
+            conn,
+            tenant_id=tenant_id,
+            dialog_id=dialog_id,
+            text=body.text,
+            author=user.name,
+            client_id=None if body.client_id is None else str(body.client_id),
         )
-        await handoff.activate(conn, tenant_id=tenant_id, dialog_id=dialog_id)
         dialog = await dialogs.get_dialog(conn, tenant_id=tenant_id, dialog_id=dialog_id)
+        if dialog.mode == "active":  # not for an answer sent again after the dialog was given back
+            await handoff.activate(conn, tenant_id=tenant_id, dialog_id=dialog_id)
     await _publish(call, dialog, events)
     return RepliedOut(events=[{"kind": event.kind, **event.data} for event in events])
 
@@ -152,6 +159,8 @@ async def reply(call: Call, dialog_id: UUID, body: ReplyBody) -> RepliedOut:
 async def change_dialog(call: Call, dialog_id: UUID, body: DialogChanges) -> DialogOut:
     """Say who answers, close or reopen."""
     tenant_id = call.member.tenant_id
+    if body.status == "closed" and body.mode not in {None, "ai"}:
+        raise Invalid("A closed dialog is the assistant's: close it, or say who answers, not both.")
     events: list[DialogEvent] = []
     async with call.tenant_tx() as conn:
         if body.status is not None:
@@ -188,17 +197,13 @@ def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
         at, _, last = base64.urlsafe_b64decode(cursor).decode().partition("|")
         return datetime.fromisoformat(at), UUID(last)
     except (ValueError, binascii.Error) as error:
-        raise _bad_cursor() from error
+        raise bad_cursor() from error
 
 
 def _seq(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise _bad_cursor()
+        raise bad_cursor()
     return int(cursor)
-
-
-def _bad_cursor() -> Invalid:
-    return Invalid("The cursor is not one of ours; use next_cursor of the previous answer.")
 
 
 def _out(dialog: Dialog) -> DialogOut:

@@ -1,6 +1,9 @@
 """People and dialogs: read, answer, take over, close; and what streams and the outbox get of it."""
 
+import asyncio
 from uuid import UUID, uuid4
+
+import pytest
 
 from domain.bots import service as bots
 from domain.bots.service import Identity
@@ -32,10 +35,7 @@ async def owner_of(visitor: Visit) -> Account:
 async def test_a_persons_answer_reaches_the_visitor_at_once(gateway: Gateway, second_gateway: Gateway) -> None:
     visitor = await visit(gateway)
     await visitor.dialog.say("I want a person")
-    async with gateway.services.db.tenant_tx(visitor.dialog.tenant_id) as conn:
-        await handoff.request(
-            conn, tenant_id=visitor.dialog.tenant_id, dialog_id=visitor.dialog.dialog_id, reason="asked"
-        )
+    await ask_for_a_person(visitor)
     person = await owner_of(visitor)
     [waiting] = (await person.ok("GET", "/api/handoffs"))["items"]
     assert (waiting["dialog_id"], waiting["state"]) == (visitor.session["dialog_id"], "requested")
@@ -51,6 +51,72 @@ async def test_a_persons_answer_reaches_the_visitor_at_once(gateway: Gateway, se
     closed = await person.ok("PATCH", path, json={"status": "closed"})
     assert (closed["status"], closed["mode"]) == ("closed", "ai")
     assert (await person.ok("GET", "/api/handoffs"))["items"] == []
+
+
+async def ask_for_a_person(visitor: Visit) -> bool:
+    """As a shard does it; whether that opened a request."""
+    async with visitor.gateway.services.db.tenant_tx(visitor.dialog.tenant_id) as conn:
+        return await handoff.request(
+            conn, tenant_id=visitor.dialog.tenant_id, dialog_id=visitor.dialog.dialog_id, reason="asked"
+        )
+
+
+@pytest.mark.parametrize("taken", [{"text": "I am here."}, {"mode": "active"}])
+@pytest.mark.parametrize("given_back", [{"mode": "ai"}, {"status": "closed"}, {"status": "closed", "mode": "ai"}])
+async def test_a_request_is_taken_ended_and_can_be_made_again(
+    gateway: Gateway, taken: dict[str, str], given_back: dict[str, str]
+) -> None:
+    visitor = await visit(gateway)
+    await visitor.dialog.say("I want a person")
+    person = await owner_of(visitor)
+    path = f"/api/dialogs/{visitor.session['dialog_id']}"
+
+    async def states() -> list[str]:
+        return [request["state"] for request in (await person.ok("GET", "/api/handoffs"))["items"]]
+
+    for _ in range(2):
+        assert await ask_for_a_person(visitor)
+        assert not await ask_for_a_person(visitor)
+        assert await states() == ["requested"]
+        if "text" in taken:
+            await person.ok("POST", f"{path}/messages", json=taken)
+        else:
+            await person.ok("PATCH", path, json=taken)
+        assert await states() == ["active"]
+        assert (await person.ok("GET", path))["mode"] == "active"
+        await person.ok("PATCH", path, json=given_back)
+        assert await states() == []
+        assert (await person.ok("GET", path))["mode"] == "ai"
+
+
+async def test_a_dialog_is_not_closed_and_taken_at_once(gateway: Gateway) -> None:
+    visitor = await visit(gateway)
+    await visitor.dialog.say("hi")
+    person = await owner_of(visitor)
+    path = f"/api/dialogs/{visitor.session['dialog_id']}"
+    assert (await person.call("PATCH", path, json={"status": "closed", "mode": "active"})).status == 422
+    assert (await person.ok("GET", path))["status"] == "open"
+
+
+async def test_an_answer_sent_again_is_said_once(gateway: Gateway) -> None:
+    visitor = await visit(gateway)
+    await visitor.dialog.say("hi", client_id=str(uuid4()))
+    person = await owner_of(visitor)
+    path = f"/api/dialogs/{visitor.session['dialog_id']}"
+    body = {"text": "Hello.", "client_id": str(uuid4())}
+    answers = await asyncio.gather(*(person.ok("POST", f"{path}/messages", json=body) for _ in range(5)))
+    assert len({event["id"] for answer in answers for event in answer["events"] if event["kind"] == "message"}) == 1
+    await person.ok("PATCH", path, json={"mode": "ai"})
+    await ask_for_a_person(visitor)
+    again = await person.ok("POST", f"{path}/messages", json={**body, "text": "Hello again."})
+    assert [(event["text"], event["client_id"]) for event in again["events"]] == [("Hello.", body["client_id"])]
+    assert (await person.ok("GET", path))["mode"] == "ai"
+    assert (await person.ok("GET", "/api/handoffs"))["items"][0]["state"] == "requested"
+    await person.ok("POST", f"{path}/messages", json={"text": "Hello.", "client_id": str(uuid4())})
+    await person.ok("POST", f"{path}/messages", json={"text": "Hello."})
+    messages = (await person.ok("GET", f"{path}/messages"))["items"]
+    assert [message["text"] for message in messages if message["role"] == "operator"] == ["Hello."] * 3
+    assert (await person.call("POST", f"{path}/messages", json={"text": "x", "client_id": "no id"})).status == 422
 
 
 async def test_lists_filter_search_and_page(gateway: Gateway) -> None:
@@ -127,7 +193,9 @@ async def test_an_answer_on_telegram_is_queued_in_the_same_transaction(gateway: 
         log.adopt([locked])
         log.append(locked, MessageDraft(id=uuid7(), role="customer", text="hi"))
         await log.flush()
-    await account.ok("POST", f"/api/dialogs/{locked.id}/messages", json={"text": "Hello, Ivan."})
+    body = {"text": "Hello, Ivan.", "client_id": str(uuid4())}
+    for _ in range(2):
+        await account.ok("POST", f"/api/dialogs/{locked.id}/messages", json=body)
     async with services.db.tenant_tx(account.tenant_id) as conn:
         [row] = await conn.fetch("SELECT bot_id, chat_id, state FROM outbox WHERE tenant_id = $1", account.tenant_id)
     assert (row["bot_id"], row["chat_id"], row["state"]) == (bot_id, 7, "ready")
