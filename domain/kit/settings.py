@@ -6,12 +6,15 @@ Every field may also be a file of the same name in REPLYX_SECRETS_DIR. `docs/set
 import hashlib
 import hmac
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
@@ -75,6 +78,10 @@ class Settings(BaseSettings):
     metrics_token: str | None = Field(
         None, description="Bearer token for /metrics and /health details from elsewhere than loopback."
     )
+    trusted_proxies: str = Field(
+        "127.0.0.0/8,::1/128",
+        description="Addresses and networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least important log level written."
     )
@@ -86,6 +93,15 @@ class Settings(BaseSettings):
         if value and urlsplit(value).scheme not in {"postgres", "postgresql"}:
             raise ValueError("must look like postgresql://user:password@host:5432/name")
         return value or None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            _parse_networks(value)
+        except ValueError as error:
+            raise ValueError("must be addresses or networks such as 10.0.0.7, 10.1.0.0/16") from error
+        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -105,6 +121,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Our own public address, without a slash at the end."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """TRUSTED_PROXIES, parsed."""
+        return _parse_networks(self.trusted_proxies)
 
     @property
     def key_file(self) -> Path:
@@ -168,6 +189,11 @@ class Settings(BaseSettings):
         if problems:
             raise SettingsError(problems)
         return self
+
+
+def _parse_networks(text: str) -> tuple[Network, ...]:
+    """Raises ValueError, also for a network with host bits set: 10.0.0.7/8 may mean either."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def load_settings(**overrides: Any) -> Settings:
