@@ -13,6 +13,9 @@ from ops.environment import Host
 from ops.refusal import Refusal
 from shards.supervisor.program_file import ProgramFile
 
+# Threads that wait do not spin, and memory that a batch of passages took goes back to the system.
+_LEAN = {"OMP_WAIT_POLICY": "passive", "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "supervisor"  # the include folder, under the data folder
 NO_LOGINS = {"DATABASE_APP_URL": "", "DATABASE_WORKER_URL": ""}  # for what has no business in our tables
@@ -108,5 +111,5 @@ def _program(host: Host, name: str, command: list[str], *, priority: int, autost
         host.data_dir / "logs",
         priority=priority,
         autostart=autostart,
-        environment=NO_LOGINS | ({"OMP_WAIT_POLICY": "passive"} if name.startswith("embeddings") else {}),
+        environment=NO_LOGINS | (_LEAN if name.startswith("embeddings") else {}),
     )

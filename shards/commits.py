@@ -6,7 +6,6 @@ finish  {answer, handoff, outbox, usage, inbox done} at once, and only if the sl
 Lock order: slots, dialogs, inbox, outbox.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,7 +20,7 @@ from domain.dialogs.service import telegram_sends
 from domain.handoff import service as handoff
 from domain.handoff.model import HandoffRequest
 from domain.inbox import service as inbox
-from domain.kit.batch import GroupCommit
+from domain.kit.batch import GroupCommit, all_of
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership
 from domain.kit.fencing import lost_slots
@@ -90,10 +89,7 @@ class TurnCommits:
     async def begin(self, rows: Sequence[Row]) -> list[int | None]:
         """A turn starts on these rows; returns the attempts of each, this one counted, or None for a row that wants no
         answer any more (a commit whose confirmation was lost). Raises LostOwnership, Unavailable."""
-        begun = [self._begins.submit(row) for row in rows]
-        if begun:
-            await asyncio.wait(begun)
-        attempts = [future.result() for future in begun]
+        attempts = await all_of([self._begins.submit(row) for row in rows])
         if _LOST in attempts:
             raise LostOwnership("the slot moved on")
         return attempts

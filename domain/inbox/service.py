@@ -1,6 +1,5 @@
 """The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from domain.bus import Bell, Publisher, bell_channel
 from domain.inbox import queries
 from domain.inbox.model import Arrival, InboxRow
-from domain.kit.batch import GroupCommit
+from domain.kit.batch import GroupCommit, all_of
 from domain.kit.db import Conn
 from domain.kit.metrics import Counter
 
@@ -45,11 +44,7 @@ class InboxWriter:
 
     async def put_all(self, arrivals: Sequence[Arrival]) -> None:
         """Store several; returns when all are committed. Raises Unavailable if any is not."""
-        futures = [self._batch.submit(arrival) for arrival in arrivals]
-        if futures:
-            await asyncio.wait(futures)
-        for future in futures:
-            future.result()
+        await all_of([self._batch.submit(arrival) for arrival in arrivals])
 
     async def _flush(self, arrivals: Sequence[Arrival]) -> list[bool]:
         async with self._transaction() as conn:

@@ -131,3 +131,13 @@ class GroupCommit(Generic[T, R]):
 def _reject(future: asyncio.Future[R], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+async def all_of(futures: Sequence[asyncio.Future[R]]) -> list[R]:
+    """The results of several submissions, once all are settled. Raises the first error there is."""
+    if futures:
+        await asyncio.wait(futures)
+    for error in [future.exception() for future in futures]:
+        if error is not None:
+            raise error
+    return [future.result() for future in futures]
