@@ -8,6 +8,7 @@ from domain.kit.tasks import Tasks
 from gateway.bodies import JSON_MAX
 from gateway.middleware import add_headers, explain, observe
 from gateway.openapi import document
+from gateway.peer import TRUSTED
 from gateway.routes import ALL
 from gateway.routes.docs import OPENAPI
 from gateway.routing import mount
@@ -21,6 +22,7 @@ def create_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[observe, explain], client_max_size=JSON_MAX)
     app[SERVICES] = services
     app[TASKS] = Tasks("gateway")
+    app[TRUSTED] = services.settings.proxy_networks
     app[OPENAPI] = document(ALL, server=services.settings.base_url)
     app.on_response_prepare.append(_prepare)
     app.cleanup_ctx.append(_running)
