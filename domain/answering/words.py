@@ -38,6 +38,21 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in STOP_WORDS]
 
 
+# Words for one thing that questions and pages do not share: a customer asks what it costs, the table says "Price".
+SAME_THING = {
+    stem: group.split()[0]
+    for group in (
+        "price cost costs fee fees tarif",
+        "deliv ship shipp",
+        "цена цены цене цену стоит стоим тариф",
+        "возвр верну",
+        "доста приве",
+    )
+    for stem in group.split()
+}
+
+
 def stems(text: str) -> set[str]:
-    """Beginnings of the words that carry meaning."""
-    return {word[:STEM] for word in content_words(text)}
+    """Beginnings of the words that carry meaning; words for the same thing have one."""
+    found = {word[:STEM] for word in content_words(text)}
+    return {SAME_THING.get(stem, stem) for stem in found}
