@@ -11,8 +11,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from domain.kit.settings import load_settings
 from ops.embedded import EmbeddedPostgres, EmbeddedValkey, current_account, free_port
 from ops.embedded.ports import is_free, remembered_ports
+from ops.migrate import migrate
 from ops.refusal import Refusal
 from tests.services import running
 
@@ -58,6 +60,18 @@ def test_postgres_asks_for_passwords_and_the_owner_is_no_superuser(folder: Path)
             ).fetchone()
     assert row == (False,)
     assert found == ("[1,2]", "200")
+
+
+def test_a_role_is_made_with_the_password_of_its_own_address(folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "postgres", free_port(), current_account(), durable=False)
+    with running(server, stop="INT"):
+        server.wait_ready()
+        server.bootstrap()
+        app = f"postgresql://replyx_app:p%40ss@127.0.0.1:{server.port}/replyx"
+        settings = load_settings(database_url=server.dsn(), database_app_url=app)
+        migrate(settings)
+        for dsn in (app, settings.worker_dsn):
+            psycopg.connect(dsn).close()
 
 
 def test_a_lock_file_whose_number_belongs_to_another_process_is_dropped(folder: Path) -> None:
