@@ -66,7 +66,7 @@ class Knowledge:
                 scope = Scope(tenant_id, assistant_id, index_id, vector, generic, direction)
             embedded = scope.vector is not None
             scale = scale if embedded else None
-            words = rules.content_words(await search_queries.fetch_words(conn, scope, question))
+            words = rules.with_synonyms(rules.content_words(await search_queries.fetch_words(conn, scope, question)))
             pair = await _pair(conn, scope, words, language, scale)
             candidates = await _candidates(conn, scope, words, language)
             background = await _background(conn, scope, scale)

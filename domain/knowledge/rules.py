@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from domain.knowledge.model import Background, Candidate, PairCandidate, Passage, Word
@@ -71,6 +71,30 @@ def has_words(text: str) -> bool:
 def content_words(words: Sequence[Word]) -> list[Word]:
     """The words that say what the question is about; all of them if none does."""
     return [word for word in words if word.text not in _GENERIC_WORDS] or list(words)
+
+
+# Words for one thing, as Postgres stems them: a customer asks what it costs, the table says "Price".
+_SAME_THING: Final = tuple(
+    frozenset(group.split())
+    for group in (
+        "cost price fee charg",
+        "deliveri deliv ship",
+        "return refund",
+        "цен цена стоимост сто стоит",
+        "доставк достав привезт привезет",
+        "возврат вернут верн возвраща",
+    )
+)
+
+
+def with_synonyms(words: Sequence[Word]) -> list[Word]:
+    """The same words, found under the other words for the same thing too."""
+    return [replace(word, lexemes=_with_synonyms(word.lexemes)) for word in words]
+
+
+def _with_synonyms(lexemes: tuple[str, ...]) -> tuple[str, ...]:
+    groups = [group for group in _SAME_THING if not group.isdisjoint(lexemes)]
+    return tuple(sorted({*lexemes, *(lexeme for group in groups for lexeme in group)})) if groups else lexemes
 
 
 def word_weight(share: float) -> float:

@@ -165,3 +165,9 @@ def test_a_pair_without_vectors_must_be_the_same_words() -> None:
     assert rules.pair_fits(pair, words=WORDS, language="en", scale=None)
     longer = PairCandidate(uuid4(), "Student discount on boots?", "5 %", "en", None, 0, found, found, 3)
     assert not rules.pair_fits(longer, words=WORDS, language="en", scale=None)
+
+
+def test_words_for_the_same_thing_find_each_other() -> None:
+    [cost, tent] = rules.with_synonyms([Word("cost", ("cost",), 0.1), Word("tent", ("tent",), 0.1)])
+    assert "price" in cost.lexemes
+    assert tent.lexemes == ("tent",)
