@@ -42,7 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="run everything on this host, in the foreground"))
-    commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=_migrate)
+    migrating = commands.add_parser("migrate", help="bring the database up to date")
+    migrating.add_argument(
+        "--phase", choices=("pre", "all"), default="all", help="pre: only what the code in use can live with"
+    )
+    migrating.set_defaults(run=_migrate)
     seed = commands.add_parser("seed", help="make the demo tenant, once")
     seed.add_argument("--json", action="store_true", help="print the login and the site key as JSON")
     seed.set_defaults(run=_seed)
@@ -81,7 +85,7 @@ def _migrate(arguments: argparse.Namespace) -> None:
     from ops.migrate import migrate
     from ops.progress import say
 
-    migrate(running_settings(), say=say)
+    migrate(running_settings(), phase=arguments.phase, say=say)
 
 
 def _seed(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -27,6 +29,7 @@ from ops.refusal import NEWER_DATABASE, SERVICE_DOWN, Refusal
 
 ADVISORY_LOCK = 7_305_170_218  # any number that nobody else in this database uses
 LOCK_TIMEOUT = "5s"  # for table locks: longer would queue the traffic behind the migration
+Phase = Literal["pre", "all"]
 LOGIN_ROLES = ("replyx_app", "replyx_worker")
 
 
@@ -38,13 +41,23 @@ class Migration:
     after: str | None
 
 
-def migrate(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> Migration:
-    """Bring the database of DATABASE_URL up to date. Raises Refusal with one line and the exit code."""
-    config = _alembic_config()
+def migrate(
+    settings: Settings,
+    *,
+    phase: Phase = "all",
+    say: Callable[[str], None] = lambda _: None,
+    folder: Path | None = None,
+) -> Migration:
+    """Bring the database of DATABASE_URL up to date. Raises Refusal with one line and the exit code.
+
+    phase "pre" stops before the first revision that the code in use could not live with: run it, roll the new code out,
+    then run "all". `folder` holds the revisions, the product's own unless a test brings others.
+    """
+    config = _alembic_config(folder)
     with _one_at_a_time(settings.owner_dsn) as conn:
         _ensure_roles(conn, settings)
         _refuse_newer(conn, ScriptDirectory.from_config(config))
-        return _upgrade(settings.owner_dsn, config, say)
+        return _upgrade(settings.owner_dsn, config, phase, say)
 
 
 def alembic_url(dsn: str) -> str:
@@ -52,14 +65,18 @@ def alembic_url(dsn: str) -> str:
     return "postgresql+psycopg://" + dsn.partition("://")[2]
 
 
-def _alembic_config() -> Config:
+def _alembic_config(folder: Path | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder or _own_revisions()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _own_revisions() -> Path:
     spec = find_spec("migrations")
     if spec is None or not spec.submodule_search_locations:
         raise Refusal("The folder migrations/ is missing: this installation is incomplete, install it again.")
-    config = Config()
-    config.set_main_option("script_location", str(Path(spec.submodule_search_locations[0])).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+    return Path(spec.submodule_search_locations[0])
 
 
 @contextmanager
@@ -122,13 +139,14 @@ def _refuse_newer(conn: psycopg.Connection, scripts: ScriptDirectory) -> None:
         )
 
 
-def _upgrade(dsn: str, config: Config, say: Callable[[str], None]) -> Migration:
+def _upgrade(dsn: str, config: Config, phase: Phase, say: Callable[[str], None]) -> Migration:
     engine = sqlalchemy.create_engine(
         alembic_url(dsn),
         poolclass=sqlalchemy.NullPool,
         connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT}", "application_name": "replyx migrate"},
     )
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
     try:
         with engine.connect() as connection:
             before = _revision(connection)
@@ -137,15 +155,24 @@ def _upgrade(dsn: str, config: Config, say: Callable[[str], None]) -> Migration:
                 return Migration(before, before)
             connection.rollback()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if (target := _target(scripts, before, phase)) is not None:
+                command.upgrade(config, target)
             after = _revision(connection)
-            _record_compatibility(connection, ScriptDirectory.from_config(config), after)
+            _record_compatibility(connection, scripts, after)
     except (CommandError, sqlalchemy.exc.DBAPIError) as error:
         raise Refusal(f"The migration stopped and changed nothing of the failed step: {_first_line(error)}") from error
     finally:
         engine.dispose()
     say(f"the schema is at {after}" if before == after else f"the schema went from {before or 'nothing'} to {after}")
     return Migration(before, after)
+
+
+def _target(scripts: ScriptDirectory, before: str | None, phase: Phase) -> str | None:
+    """The revision to upgrade to; None when nothing of this phase is pending."""
+    pending = list(scripts.iterate_revisions("head", before or "base"))[::-1]
+    if phase == "pre":
+        pending = list(takewhile(lambda script: script.module.phase == "pre", pending))
+    return pending[-1].revision if pending else None
 
 
 def _record_compatibility(connection: sqlalchemy.Connection, scripts: ScriptDirectory, revision: str | None) -> None:

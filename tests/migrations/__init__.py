@@ -1,0 +1,1 @@
+"""The schema on its way: from nothing, in phases, under running code."""
