@@ -25,6 +25,7 @@ RESTART_AFTER = 5.0  # seconds after a bot's receiver met a fault of ours
 
 LOOK_EVERY = 3.0  # seconds between looks at the bots' rows, should a bell be lost
 ABSENT_FOR = 5.0  # seconds a bot without a row is not asked for again
+CALL_SECONDS = 11.0  # Telegram holds a flooding send for up to 8 s; less than what a handover waits (outbox.SETTLE)
 NOTE_SEEN_EVERY = 30.0  # seconds between writes of when a bot last heard something
 OTHER_KEY = "The token was sealed with another key. Check SECRET_KEY_FILE, or enter the token again."
 
@@ -92,7 +93,7 @@ class BotRegistry:
             raise LostOwnership(f"bot {bot.id} is not ours")
         if known.token is None:
             return NotSent(OTHER_KEY)
-        return await self._client.call(known.token, method, payload)
+        return await self._client.call(known.token, method, payload, seconds=CALL_SECONDS)
 
     async def token_died(self, bot: Bot, reason: str) -> None:
         """Telegram does not accept the token any more: the bot stops until its tenant gives a new one."""
