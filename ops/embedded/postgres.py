@@ -43,6 +43,9 @@ def postgres_binary(name: str) -> Path:
     return Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin" / name
 
 
+_PLAIN = "?sslmode=disable"  # loopback: nothing is gained by asking for TLS first, one round trip a connection
+
+
 @dataclass(frozen=True)
 class EmbeddedPostgres:
     """One server: its folder (made by `prepare`), its port, its account; `durable=False` is for tests."""
@@ -76,11 +79,11 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str = DATABASE) -> str:
         """The address for the owner of the schema."""
-        return f"postgresql://{OWNER}:{self._password(OWNER)}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{OWNER}:{self._password(OWNER)}@127.0.0.1:{self.port}/{database}{_PLAIN}"
 
     def superuser_dsn(self, database: str = "postgres") -> str:
         """The address for the superuser: only for making roles, databases and extensions."""
-        return f"postgresql://{SUPERUSER}:{self._password(SUPERUSER)}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{SUPERUSER}:{self._password(SUPERUSER)}@127.0.0.1:{self.port}/{database}{_PLAIN}"
 
     def wait_ready(self, seconds: float = 30) -> None:
         """Wait until the server takes connections. Raises Refusal after `seconds`."""

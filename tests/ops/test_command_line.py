@@ -186,7 +186,7 @@ def test_a_backup_comes_back(data_dir: Path, services: Services, database_url: s
     assert replyx("backup", str(file), data_dir=data_dir, DATABASE_URL=database_url).returncode == 0
     with psycopg.connect(database_url) as conn:
         conn.execute("DELETE FROM tenants")
-    fresh = services.create_database(f"{database_url.rpartition('/')[2]}_restored", template=EMPTY)
+    fresh = services.create_database(f"{urlsplit(database_url).path[1:]}_restored", template=EMPTY)
     for target in (database_url, fresh):
         done = replyx("restore", str(file), data_dir=data_dir, DATABASE_URL=target)
         assert (done.returncode, done.stderr) == (0, "")
