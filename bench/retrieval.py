@@ -34,7 +34,7 @@ from tests.services import running_services
 
 ROOT = Path(__file__).parent.parent
 KNOWLEDGE = ROOT / "ops" / "demo" / "knowledge"
-QUESTIONS = ROOT / "bench" / "data" / "demo.jsonl"  # as customers ask; never tuned on
+QUESTIONS = ROOT / "bench" / "data" / "demo.jsonl"  # as customers ask; bench/README.md says how it came about
 INDIRECT = ROOT / "bench" / "data" / "demo_indirect.jsonl"  # avoiding the shop's own words; tuned on
 PAIRS = "qa.csv"
 SHOWN_OF_INDIRECT = {"hit@3", "passage@3", "false refusals", "right refusals"}
