@@ -8,6 +8,8 @@ import base64
 import hashlib
 import hmac
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -66,13 +68,23 @@ def load_keyring(path: Path) -> KeyRing:
 
 
 def create_key_file(path: Path) -> None:
-    """Write a new random key, readable by the owner only; an existing file is left alone."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    except FileExistsError:
+    """Write a new random key, readable by the owner only; an existing file is left alone.
+
+    The file appears with its content or not at all: processes that start together must never read half a key.
+    """
+    if path.exists():
         return
-    with os.fdopen(handle, "wb") as file:
-        file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o400)
+        with suppress(FileExistsError):  # another process was faster: its key stands
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
 
 
 def open_keyring(path: Path, *, create: bool) -> KeyRing:

@@ -49,24 +49,26 @@ def listener() -> Iterator[socket.socket]:
         yield sock
 
 
-async def healthy(url: str) -> bool:
-    """Wait until it answers."""
-    async with aiohttp.ClientSession() as session, asyncio.timeout(DEADLINE):
+async def healthy(url: str, process: Any) -> bool:
+    """Wait until it answers. A process that ended is named with what it said: its socket would only stay silent."""
+    patience = aiohttp.ClientTimeout(total=2)
+    async with aiohttp.ClientSession(timeout=patience) as session, asyncio.timeout(DEADLINE):
         while True:
+            assert process.poll() is None, process.stderr.read().decode()
             try:
                 async with session.get(f"{url}/health") as response:
                     return response.status == 200
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 await asyncio.sleep(0.05)
 
 
 async def test_two_processes_share_one_socket_and_one_may_go(settings: Settings, listener: socket.socket) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with gateway_process(settings, stdin=listener) as first, gateway_process(settings, stdin=listener) as second:
-        assert await healthy(url)
+        assert await healthy(url, first)
         first.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(first.wait, DEADLINE) == 0
-        assert await healthy(url), "the other gateway lost the shared socket"
+        assert await healthy(url, second), "the other gateway lost the shared socket"
         second.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(second.wait, DEADLINE) == 0
     listener.getsockname()
@@ -75,7 +77,7 @@ async def test_two_processes_share_one_socket_and_one_may_go(settings: Settings,
 async def test_a_stream_of_the_real_process_ends_politely(settings: Settings, listener: socket.socket) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with gateway_process(settings, stdin=listener) as process:
-        assert await healthy(url)
+        assert await healthy(url, process)
         async with aiohttp.ClientSession(url) as session:
             person = {"email": "a@example.com", "password": "correct horse", "name": "A", "workspace": "A"}
             token = (await post(session, "/api/auth/register", person))["access_token"]

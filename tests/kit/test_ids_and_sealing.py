@@ -2,12 +2,14 @@
 
 import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from domain.kit.ids import token, uuid7
-from domain.kit.sealing import KeyRing, SealBroken, create_key_file, load_keyring
+from domain.kit.sealing import KeyRing, SealBroken, create_key_file, load_keyring, open_keyring
 from domain.kit.slots import SLOTS, slot_of, slot_of_bot
 
 
@@ -75,6 +77,20 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
     assert path.read_bytes() == first
     assert path.stat().st_mode & 0o777 == 0o400
     assert load_keyring(path).derive("jwt") != load_keyring(path).derive("visitor")
+
+
+def test_processes_that_start_together_get_one_key(tmp_path: Path) -> None:
+    """The slow disk between "the file exists" and "the key is in it" is where the second process used to fail."""
+    start = Barrier(8)
+
+    def key(path: Path) -> bytes:
+        start.wait()
+        return open_keyring(path, create=True).derive("jwt")
+
+    with ThreadPoolExecutor(8) as pool:
+        for round_ in range(50):
+            assert len(set(pool.map(key, [tmp_path / f"key-{round_}"] * 8))) == 1
+    assert not list(tmp_path.glob(".key-*"))
 
 
 @pytest.mark.parametrize("content", [b"not base64!", base64.b64encode(b"too short"), b""])
