@@ -9,7 +9,7 @@ import asyncpg
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
 
-REVISION = "0005"  # the newest migration this code knows; a test compares it with migrations/versions
+REVISION = "0011"  # the newest migration this code knows; a test compares it with migrations/versions
 
 # The oldest code that may run on this schema.
 MIN_COMPATIBLE = "SELECT min_compatible FROM schema_compat"
