@@ -91,4 +91,6 @@ def _values(draft: Draft) -> tuple[object, ...]:
 
 
 def _assistant(row: Row) -> Assistant:
-    return Assistant(**{name: row[name] for name in Assistant.__slots__})
+    values = {name: row[name] for name in Assistant.__slots__}
+    values["temperature"] = round(values["temperature"], 6)  # a `real`: 0.2 comes back as 0.20000000298
+    return Assistant(**values)

@@ -58,6 +58,7 @@ def configure(level: str = "INFO", *, instance: str = "") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it says a line at INFO for every call of a model
     structlog.contextvars.bind_contextvars(instance=instance)
 
 

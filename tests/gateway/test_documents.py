@@ -82,10 +82,11 @@ async def test_an_assistant_in_use_is_not_deleted(gateway: Gateway) -> None:
 
 async def test_a_patch_changes_only_what_it_names(gateway: Gateway) -> None:
     account = await gateway.register()
-    assistant_id = await account.assistant(instructions="Be brief.", model="m", greeting={"en": "Hi"})
+    assistant_id = await account.assistant(instructions="Be brief.", model="m", temperature=0.2, greeting={"en": "Hi"})
     changed = await account.ok("PATCH", f"/api/assistants/{assistant_id}", json={"model": None})
     assert (changed["name"], changed["instructions"], changed["model"]) == ("Mia", "Be brief.", None)
     assert changed["greeting"] == {"en": "Hi"}
+    assert changed["temperature"] == 0.2
     answer = await account.call("PATCH", f"/api/assistants/{assistant_id}", json={"greeting": {"english": "Hi"}})
     assert answer.status == 422
     assert "language codes" in answer.json["detail"]
