@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ GONE = (
     asyncpg.TransactionRollbackError,  # deadlock, serialization: the same transaction may pass the next time
 )
 AWAY = (*GONE, OSError)  # and when it cannot be reached at all
+
+USER_TIMEOUT = 15  # seconds that bytes on a connection may stay unacknowledged before the kernel gives it up
 
 
 class Database:
@@ -123,8 +126,12 @@ async def _pool(dsn: str, size: int, name: str) -> Pool:
             max_size=size,
             command_timeout=30,
             timeout=5,
-            init=_init_connection,
-            server_settings={"application_name": name, "idle_in_transaction_session_timeout": "60000"},
+            init=init_connection,
+            server_settings={
+                "application_name": name,
+                "idle_in_transaction_session_timeout": "60000",
+                "tcp_user_timeout": str(USER_TIMEOUT * 1000),  # the server's side of the same
+            },
         )
     except AWAY as error:
         raise Unavailable(f"Postgres does not answer: {error}. Check DATABASE_URL and that the server runs.") from error
@@ -134,7 +141,9 @@ async def _pool(dsn: str, size: int, name: str) -> Pool:
         ) from error
 
 
-async def _init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Codecs, and a socket that notices when nobody is at the other end any more."""
+    _notice_silence(conn)
     await conn.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -151,3 +160,14 @@ async def _init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         format="binary",
     )
     await register_vector(conn)
+
+
+def _notice_silence(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """A peer that vanished (its host lost power, a firewall forgot us) sends neither FIN nor RST."""
+    sock = conn._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # asyncpg offers no other way
+    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT * 1000)
