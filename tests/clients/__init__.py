@@ -1,0 +1,1 @@
+"""The clients of domain.clients against servers that do what they should not."""
