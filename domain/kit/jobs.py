@@ -3,50 +3,79 @@
 A job is enqueued in its caller's transaction, run by the owner of its tenant's slot, resumed from `progress` after a
 crash, and fenced like every other write of a shard. PgQueuer and procrastinate were looked at: both fetch with SKIP
 LOCKED over one queue and know no slots or epochs, which is all there is to write here (ADR-0008).
+
+Verdicts of a handler: it returns (done), raises GiveUp (failed), Later (a step of a long work; the next one is due in
+`seconds`), Unavailable (again later, without counting), or anything else (again with a growing pause, MAX_ATTEMPTS
+times). `schedules.py` enqueues by the clock.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
+import asyncpg
+
 from domain.kit.db import Conn, Database, Row
-from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.errors import Conflict, LostOwnership, NotFound, Unavailable
 from domain.kit.fencing import lost_slots
 from domain.kit.slots import slot_of
 
 MAX_ATTEMPTS = 5
 AWAY_DELAY = 10.0  # seconds until a job is tried again whose server was away
 
-# One open job per kind and key: asking again while it waits or runs changes nothing.
+# One open job per kind and key. Asking again while it waits changes nothing, but it may become due earlier; asking
+# while it runs lets it run once more: what it has read already may be older than what the asking transaction wrote.
 ENQUEUE = """
-INSERT INTO jobs (tenant_id, kind, key, slot, payload, run_at)
+INSERT INTO jobs AS j (tenant_id, kind, key, slot, payload, run_at)
 VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
-ON CONFLICT (tenant_id, kind, key) WHERE state IN ('ready', 'running') DO NOTHING
+ON CONFLICT (tenant_id, kind, key) WHERE state IN ('ready', 'running') DO UPDATE
+    SET again = j.again OR j.state = 'running',
+        run_at = CASE WHEN j.state = 'ready' AND j.attempts = 0 THEN least(j.run_at, excluded.run_at) ELSE j.run_at END
 """
 
 # Takes what is due in the owned slots: ready, or running under an epoch that is over (its owner died), or running here
-# as far as the row knows, but not in truth (its verdict could not be stored).
+# as far as the row knows, but not in truth (its verdict could not be stored). Tenants take turns: the first job of
+# each before the second of any, those that run already ($4) counted. $5 are kinds: only these ($6), or all but these.
 CLAIM = """
+WITH held AS (
+    SELECT o.slot, o.epoch FROM unnest($1::smallint[], $2::bigint[]) AS o (slot, epoch)
+    JOIN slot_owners s ON s.slot = o.slot AND s.epoch = o.epoch),
+busy AS (SELECT tenant_id, count(*) AS n FROM jobs WHERE id = ANY($4::bigint[]) GROUP BY tenant_id),
+due AS (
+    SELECT d.id, d.run_at,
+        row_number() OVER (PARTITION BY d.tenant_id ORDER BY d.run_at, d.id) + coalesce(b.n, 0) AS turn
+    FROM jobs d JOIN held h ON h.slot = d.slot LEFT JOIN busy b ON b.tenant_id = d.tenant_id
+    WHERE d.run_at <= now() AND (d.kind = ANY($5::text[])) = $6
+        AND (d.state = 'ready' OR (d.state = 'running' AND (d.epoch < h.epoch OR NOT d.id = ANY($4::bigint[])))))
 UPDATE jobs j SET state = 'running', attempts = j.attempts + 1, epoch = held.epoch
-FROM (SELECT o.slot, o.epoch FROM unnest($1::smallint[], $2::bigint[]) AS o (slot, epoch)
-      JOIN slot_owners s ON s.slot = o.slot AND s.epoch = o.epoch) held
-WHERE j.id IN (
-    SELECT d.id FROM jobs d
-    JOIN unnest($1::smallint[], $2::bigint[]) AS m (slot, epoch) ON m.slot = d.slot
-    WHERE d.run_at <= now()
-        AND (d.state = 'ready' OR (d.state = 'running' AND (d.epoch < m.epoch OR NOT d.id = ANY($4::bigint[]))))
-    ORDER BY d.run_at LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)
-  AND held.slot = j.slot
-RETURNING j.tenant_id, j.id, j.kind, j.key, j.slot, j.epoch, j.payload, j.progress, j.attempts
+FROM held
+WHERE held.slot = j.slot AND j.id IN (SELECT id FROM due WHERE turn <= $7 ORDER BY turn, run_at, id LIMIT $3)
+    AND (j.state = 'ready' OR (j.state = 'running' AND (j.epoch < held.epoch OR NOT j.id = ANY($4::bigint[]))))
+RETURNING j.tenant_id, j.id, j.kind, j.key, j.slot, j.epoch, j.payload, j.progress, j.attempts, j.cancelled
 """
+
+# Whether somebody wants it to stop.
+IS_CANCELLED = "SELECT cancelled FROM jobs WHERE tenant_id = $1 AND id = $2"
 
 # Where to resume.
 SAVE_PROGRESS = "UPDATE jobs SET progress = $3 WHERE tenant_id = $1 AND id = $2"
 
-# A finished job leaves no row.
-FINISH = "DELETE FROM jobs WHERE tenant_id = $1 AND id = $2"
+# A finished job leaves no row, unless it was asked for again while it ran.
+FINISH = """
+WITH gone AS (DELETE FROM jobs WHERE tenant_id = $1 AND id = $2 AND (cancelled OR NOT again) RETURNING id)
+UPDATE jobs SET state = 'ready', again = false, attempts = 0, run_at = now(), progress = '{}', error = NULL
+WHERE tenant_id = $1 AND id = $2 AND id NOT IN (SELECT id FROM gone)
+"""
+
+# One step of a long work is done; the next is due later.
+STEP_DONE = """
+UPDATE jobs SET state = 'ready', again = false, attempts = 0, error = NULL,
+    run_at = now() + make_interval(secs => CASE WHEN again THEN 0 ELSE $3 END)
+WHERE tenant_id = $1 AND id = $2 AND state = 'running'
+"""
 
 # Back to ready, later; the reason is kept for whoever looks.
 RETRY = """
@@ -58,9 +87,58 @@ WHERE tenant_id = $1 AND id = $2 AND state = 'running'
 # Given up, with its reason.
 FAIL = "UPDATE jobs SET state = 'failed', error = $3 WHERE tenant_id = $1 AND id = $2"
 
+_SHOWN = "id, kind, key, state, attempts, run_at, progress, error, cancelled, created_at"
+
+# A page of a tenant's jobs, newest first.
+LIST = f"""
+SELECT {_SHOWN} FROM jobs WHERE tenant_id = $1 AND id < $2 AND ($3::text IS NULL OR state = $3)
+    AND ($4::text IS NULL OR kind = $4) ORDER BY id DESC LIMIT $5
+"""
+
+# One job.
+GET = f"SELECT {_SHOWN} FROM jobs WHERE tenant_id = $1 AND id = $2"
+
+# Why the newest job of a kind and key was given up, if it was.
+FAILURE_OF = """
+SELECT CASE WHEN state = 'failed' THEN error END AS error FROM jobs
+WHERE tenant_id = $1 AND kind = $2 AND key = $3 ORDER BY id DESC LIMIT 1
+"""
+
+# Asks a job to stop: one that waits is taken at once, to end it properly.
+CANCEL = f"""
+UPDATE jobs SET cancelled = true, run_at = CASE WHEN state = 'ready' THEN now() ELSE run_at END
+WHERE tenant_id = $1 AND id = $2 AND state IN ('ready', 'running') RETURNING {_SHOWN}
+"""
+
+# A job that was given up is not wanted any more.
+DISCARD = f"DELETE FROM jobs WHERE tenant_id = $1 AND id = $2 AND state = 'failed' RETURNING {_SHOWN}"
+
+# A failed job starts over from its progress, one that waits is due now; not beside an open one of the same key.
+TRY_AGAIN = f"""
+UPDATE jobs j SET state = 'ready', attempts = 0, error = NULL, run_at = now()
+WHERE j.tenant_id = $1 AND j.id = $2 AND (j.state = 'ready' OR (j.state = 'failed' AND NOT EXISTS (
+    SELECT 1 FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.kind = j.kind AND o.key = j.key AND o.id <> j.id
+        AND o.state IN ('ready', 'running'))))
+RETURNING {_SHOWN}
+"""
+
+_ASKED_AGAIN = "The same work was asked for again: see the newer job."
+
 
 class GiveUp(Exception):
     """The job cannot succeed; trying again would not help. The message is the reason."""
+
+
+class Later(Exception):
+    """A step is done, the next one is due in `seconds`; attempts start over."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+
+class Cancelled(Exception):
+    """Somebody asked the job to stop: raised by its next transaction, not to be caught by handlers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +154,23 @@ class Job:
     payload: dict[str, Any]
     progress: dict[str, Any]
     attempts: int
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as its tenant sees it. `progress` may have `done` and `total`."""
+
+    id: int
+    kind: str
+    key: str
+    state: Literal["ready", "running", "failed"]
+    attempts: int
+    run_at: datetime
+    progress: dict[str, Any]
+    error: str | None
+    cancelled: bool
+    created_at: datetime
 
 
 @dataclass(slots=True)
@@ -85,13 +180,26 @@ class JobContext:
     db: Database
     job: Job
     saved: dict[str, Any] = field(default_factory=dict)
+    ending: bool = False
 
     @asynccontextmanager
     async def tx(self) -> AsyncIterator[Conn]:
-        """A worker transaction that commits only while the job's slot is ours. Raises LostOwnership otherwise."""
+        """A worker transaction that commits only while the job's slot is ours.
+
+        Raises LostOwnership when it is not, and Cancelled when somebody asked the job to stop.
+        """
         async with self.db.worker_tx() as conn:
             if await lost_slots(conn, {self.job.slot: self.job.epoch}):
                 raise LostOwnership(f"slot {self.job.slot} moved on")
+            if not self.ending and await conn.fetchval(IS_CANCELLED, self.job.tenant_id, self.job.id):
+                raise Cancelled(f"job {self.job.id} was cancelled")
+            yield conn
+
+    @asynccontextmanager
+    async def verdict(self) -> AsyncIterator[Conn]:
+        """The same for the end of the job, which takes place even if it was cancelled meanwhile."""
+        self.ending = True
+        async with self.tx() as conn:
             yield conn
 
     async def save_progress(self, conn: Conn, progress: dict[str, Any]) -> None:
@@ -112,46 +220,137 @@ async def enqueue(
     return slot
 
 
-async def claim(conn: Conn, *, held: Mapping[int, int], limit: int, running: Iterable[int] = ()) -> list[Job]:
-    """Take up to `limit` due jobs of the held slots (slot -> epoch); `running` are the ids this process works on."""
+async def claim(
+    conn: Conn,
+    *,
+    held: Mapping[int, int],
+    limit: int,
+    running: Iterable[int] = (),
+    kinds: Sequence[str] = (),
+    among: bool = False,
+    per_tenant: int | None = None,
+) -> list[Job]:
+    """Take up to `limit` due jobs of the held slots (slot -> epoch), tenants in turn, `per_tenant` of each at most.
+
+    `running` are the ids this process works on; `among` takes only `kinds`, otherwise all but them.
+    """
     slots = sorted(held)
-    rows = await conn.fetch(CLAIM, slots, [held[slot] for slot in slots], limit, sorted(running))
-    return [_job(row) for row in rows]
+    cap = limit + 1_000 if per_tenant is None else per_tenant
+    rows = await conn.fetch(
+        CLAIM, slots, [held[slot] for slot in slots], limit, sorted(running), list(kinds), among, cap
+    )
+    return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
 
-async def run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
-    """Run one claimed job to its verdict: gone, ready again later, or failed. LostOwnership leaves it to the owner."""
+async def run(
+    db: Database, job: Job, handlers: Mapping[str, Handler], cancelled: Mapping[str, Handler] | None = None
+) -> float | None:
+    """Run one claimed job to its verdict: gone, ready again later, or failed. LostOwnership leaves it to the owner.
+
+    `cancelled` are handlers that tidy up after a cancelled job, by kind. Returns in how many seconds the next step is
+    due, if there is one.
+    """
     context = JobContext(db, job)
     try:
-        handler = handlers.get(job.kind)
-        if handler is None:
-            raise GiveUp(f"this version knows no job of kind {job.kind}")
-        await handler(job, context)
-        async with context.tx() as conn:
+        await _work(job, context, handlers)
+        async with context.verdict() as conn:
             await conn.execute(FINISH, job.tenant_id, job.id)
     except LostOwnership:
-        return
+        return None
+    except Later as later:
+        async with context.verdict() as conn:
+            await conn.execute(STEP_DONE, job.tenant_id, job.id, later.seconds)
+        return later.seconds
+    except Cancelled:
+        await _tidy(job, context, cancelled or {})
     except GiveUp as error:
-        async with context.tx() as conn:
+        async with context.verdict() as conn:
             await conn.execute(FAIL, job.tenant_id, job.id, str(error))
     except Unavailable as error:
         # What it needs is away: that is not the job's fault and uses up no attempt.
-        async with context.tx() as conn:
+        async with context.verdict() as conn:
             await conn.execute(RETRY, job.tenant_id, job.id, AWAY_DELAY, error.detail, 1)
     except Exception as error:
         await _failed_once(context, error)
         raise
+    return None
 
 
 async def hand_back(db: Database, job: Job) -> None:
     """Put an interrupted job back for the next owner; the attempt does not count."""
-    async with JobContext(db, job).tx() as conn:
+    async with JobContext(db, job).verdict() as conn:
         await conn.execute(RETRY, job.tenant_id, job.id, 0.0, None, 1)
+
+
+async def list_jobs(
+    conn: Conn,
+    *,
+    tenant_id: UUID,
+    before: int | None = None,
+    limit: int = 50,
+    state: str | None = None,
+    kind: str | None = None,
+) -> list[JobView]:
+    """Open and failed jobs, newest first, with id < before."""
+    rows = await conn.fetch(LIST, tenant_id, (1 << 62) if before is None else before, state, kind, limit)
+    return [_view(row) for row in rows]
+
+
+async def get(conn: Conn, *, tenant_id: UUID, job_id: int) -> JobView:
+    """One job. Raises NotFound, also for one that is done."""
+    return _view(_found(await conn.fetchrow(GET, tenant_id, job_id)))
+
+
+async def failure_of(conn: Conn, *, tenant_id: UUID, kind: str, key: str) -> str | None:
+    """Why the newest job of this kind and key was given up; None if it was not."""
+    reason: str | None = await conn.fetchval(FAILURE_OF, tenant_id, kind, key)
+    return reason
+
+
+async def cancel(conn: Conn, *, tenant_id: UUID, job_id: int) -> JobView:
+    """Ask a job to stop, or discard one that failed. Ring its slot after the commit. Raises NotFound."""
+    row = await conn.fetchrow(CANCEL, tenant_id, job_id) or await conn.fetchrow(DISCARD, tenant_id, job_id)
+    return _view(_found(row))
+
+
+async def retry(conn: Conn, *, tenant_id: UUID, job_id: int) -> JobView:
+    """Try a failed job again, or a waiting one now. Ring its slot after the commit. Raises NotFound, Conflict."""
+    try:
+        row = await conn.fetchrow(TRY_AGAIN, tenant_id, job_id)
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(_ASKED_AGAIN) from error
+    if row is None:
+        found = await get(conn, tenant_id=tenant_id, job_id=job_id)
+        running = found.state == "running"
+        raise Conflict("The job is running." if running else _ASKED_AGAIN)
+    return _view(row)
+
+
+async def _work(job: Job, context: JobContext, handlers: Mapping[str, Handler]) -> None:
+    if job.cancelled:
+        raise Cancelled(f"job {job.id} was cancelled")
+    if job.attempts > MAX_ATTEMPTS:
+        raise GiveUp(f"the worker died {MAX_ATTEMPTS} times while doing this")
+    handler = handlers.get(job.kind)
+    if handler is None:
+        raise GiveUp(f"this version knows no job of kind {job.kind}")
+    await handler(job, context)
+
+
+async def _tidy(job: Job, context: JobContext, cancelled: Mapping[str, Handler]) -> None:
+    context.ending = True
+    try:
+        if handler := cancelled.get(job.kind):
+            await handler(job, context)
+        async with context.verdict() as conn:
+            await conn.execute(FINISH, job.tenant_id, job.id)
+    except LostOwnership:
+        return
 
 
 async def _failed_once(context: JobContext, error: Exception) -> None:
     job = context.job
-    async with context.tx() as conn:
+    async with context.verdict() as conn:
         if job.attempts >= MAX_ATTEMPTS:
             await conn.execute(FAIL, job.tenant_id, job.id, repr(error))
         else:
@@ -160,3 +359,13 @@ async def _failed_once(context: JobContext, error: Exception) -> None:
 
 def _job(row: Row) -> Job:
     return Job(**{name: row[name] for name in Job.__slots__})
+
+
+def _view(row: Row) -> JobView:
+    return JobView(**{name: row[name] for name in JobView.__slots__})
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound("There is no such job; one that is done leaves no record.")
+    return row

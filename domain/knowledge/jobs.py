@@ -32,6 +32,7 @@ MAX_PASSAGES: Final = 20_000
 TOO_LONG: Final = f"This file has more than {MAX_PASSAGES:,} passages. Split it and upload the parts."
 NOT_EMBEDDED: Final = "The embeddings server does not answer; this document goes on when it does. Check EMBEDDINGS_URL."
 NO_EMBEDDER: Final = "No embeddings server is configured. Set EMBEDDINGS_URL, then re-index this document."
+CANCELLED: Final = "Reading this document was cancelled. Re-index it to start again."
 PARSED: Final = 0.1  # the share of the progress bar that reading takes
 
 log = logger(__name__)
@@ -57,6 +58,15 @@ def no_embedder_handler() -> Handler:
     async def run(job: Job, context: JobContext) -> None:
         document_id = UUID(job.payload.get("document_id") or job.key)
         await _fail(context, job.tenant_id, document_id, NO_EMBEDDER)
+
+    return run
+
+
+def ingest_cancelled_handler() -> Handler:
+    """What a cancelled "knowledge.ingest" leaves: a document that says so."""
+
+    async def run(job: Job, context: JobContext) -> None:
+        await _fail(context, job.tenant_id, UUID(job.payload.get("document_id") or job.key), CANCELLED)
 
     return run
 
