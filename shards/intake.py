@@ -22,7 +22,6 @@ from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.fencing import lost_slots
 from domain.kit.ids import uuid7
 from domain.kit.log import logger
-from domain.kit.metrics import Counter
 from shards.conversations import Conversations, Pending
 from shards.meaning import Meaning, read
 from shards.ownership import Ownership
@@ -31,8 +30,6 @@ log = logger(__name__)
 
 BATCH = 300
 LOOK_EVERY = 1.0  # seconds
-
-DEAD = Counter("replyx_inbox_dead_total", "Rows dead-lettered, by reason", ["reason"])
 
 FindBot = Callable[[int], Awaitable[Bot | None]]
 
@@ -155,7 +152,6 @@ class Intake:
         return understood, poisoned
 
     async def _bury(self, row: InboxRow, reason: str) -> None:
-        DEAD.labels("poison").inc()
         log.warning("inbox.poisoned", row=row.id, reason=reason)
         async with self._db.worker_tx() as conn:
             if not await lost_slots(conn, {row.slot: self._ownership.epoch(row.slot)}):

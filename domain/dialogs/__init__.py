@@ -7,6 +7,7 @@ model.py      Dialog, MessageDraft, Opening, Event     log.py      DialogLog: lo
 queries.py    the SQL                                  service.py  use cases of the gateway
 opening.py    find or open the dialogs of a batch of arrivals
 web.py        a visitor's message as bytes of the inbox
+resending.py  failed and uncertain messages: sent again, dismissed (with resending_queries.py)
 """
 
 from domain.dialogs.log import DialogLog

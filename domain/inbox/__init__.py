@@ -4,7 +4,7 @@ Written by the gateway (webhooks, widget) and by polling shards through `InboxWr
 the slot. States: ready -> accepted (its message is in the dialog) -> running (a turn works on it) -> done | dead.
 
 model.py    Arrival (going in), InboxRow (coming out)       queries.py  the SQL
-service.py  InboxWriter and the steps of a row's life
+service.py  InboxWriter and the steps of a row's life       rules.py    what rows die of
 """
 
 from domain.inbox.model import Arrival, InboxRow

@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.bus import Bell, Publisher, bell_channel
 from domain.inbox import queries
 from domain.inbox.model import Arrival, InboxRow
+from domain.inbox.rules import cause_of_death
 from domain.kit.batch import GroupCommit, all_of
 from domain.kit.db import Conn
 from domain.kit.metrics import Counter
@@ -14,6 +15,7 @@ from domain.kit.metrics import Counter
 MAX_TURN_ATTEMPTS = 3
 
 ACCEPTED = Counter("replyx_inbox_accepted_total", "Updates stored, by channel", ["channel"])
+DEAD = Counter("replyx_inbox_dead_total", "Rows dead-lettered, by reason", ["reason"])
 DUPLICATES = Counter("replyx_inbox_duplicates_total", "Updates that were there already, by channel", ["channel"])
 
 Transaction = Callable[[], AbstractAsyncContextManager[Conn]]
@@ -76,6 +78,7 @@ async def mark_accepted(conn: Conn, rows: Iterable[tuple[object, ...]]) -> None:
 
 async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) -> None:
     """Dead-letter rows with the reason a person will read."""
+    DEAD.labels(cause_of_death(reason)).inc(len(ids))
     await conn.execute(queries.MARK_DEAD, tenant_id, ids, reason)
 
 

@@ -5,6 +5,7 @@ States: ready -> sending (committed before the socket write) -> sent | failed | 
 
 model.py    OutboxRow, Draft (a row to be)      rules.py    the verdict on an outcome
 queries.py  the SQL                             service.py  the steps of a row's life
+again.py    what a person sends again, or dismisses (with again_queries.py)
 """
 
 from domain.outbox.model import OutboxDraft, OutboxRow

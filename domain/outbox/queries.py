@@ -76,14 +76,17 @@ DELIVERY_OF = """
 SELECT message_id, bool_and(state = 'sent') AS sent, bool_or(state = 'failed') AS failed,
     bool_or(state = 'uncertain') AS uncertain, bool_or(state IN ('ready', 'sending')) AS open,
     max(resends) AS resends, max(error) AS error
-FROM outbox WHERE tenant_id = ANY($1::uuid[]) AND message_id = ANY($2::uuid[]) GROUP BY message_id
+FROM outbox WHERE tenant_id = ANY($1::uuid[]) AND message_id = ANY($2::uuid[]) AND dismissed_at IS NULL
+GROUP BY message_id
 """
 
 
-# Settled sends that nobody needs any more: the message keeps its delivery.
+# Settled sends that nobody needs any more: the message keeps its delivery. What went wrong is a dead letter, and stays
+# longer (domain.deadletters).
 DELETE_OLD = """
 DELETE FROM outbox WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM outbox WHERE state IN ('sent', 'failed', 'uncertain') AND finished_at < now() - interval '3 days'
+    SELECT ctid FROM outbox WHERE (state = 'sent' OR (state IN ('failed', 'uncertain') AND dismissed_at IS NOT NULL))
+        AND finished_at < now() - interval '3 days'
     LIMIT $1))
 """
 

@@ -14,6 +14,9 @@ INSERT_MEMBERSHIP = "INSERT INTO memberships (tenant_id, user_id, role) VALUES (
 # A person's workspaces, oldest first: a SECURITY DEFINER function, because no tenant is known yet.
 FETCH_MEMBERSHIPS = "SELECT tenant_id, tenant_name, role FROM memberships_of($1)"
 
+# What happens to replies whose delivery is unknown.
+SET_UNCERTAIN_POLICY = "UPDATE tenants SET uncertain_policy = $2 WHERE id = $1 RETURNING id"
+
 # The workspace itself.
 FETCH_TENANT = "SELECT id, name, uncertain_policy, created_at FROM tenants WHERE id = $1"
 

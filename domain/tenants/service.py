@@ -1,5 +1,6 @@
 """Use cases of workspaces."""
 
+from typing import Literal
 from uuid import UUID
 
 from domain.accounts import service as accounts
@@ -40,3 +41,9 @@ async def get_tenant(conn: Conn, *, tenant_id: UUID) -> Tenant:
     if tenant is None:
         raise NotFound("This workspace does not exist any more.")
     return tenant
+
+
+async def set_uncertain_policy(conn: Conn, *, tenant_id: UUID, policy: Literal["resend", "hold"]) -> None:
+    """Say what happens to replies whose delivery is unknown; shards follow within seconds. Raises NotFound."""
+    if await conn.fetchval(queries.SET_UNCERTAIN_POLICY, tenant_id, policy) is None:
+        raise NotFound("This workspace does not exist any more.")

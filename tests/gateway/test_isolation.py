@@ -52,6 +52,17 @@ async def open_dialog(account: Account, assistant_id: str) -> UUID:
     return dialog_id
 
 
+async def bury(account: Account) -> str:
+    """A dead letter's id."""
+    async with account.gateway.services.db.tenant_tx(account.tenant_id) as conn:
+        row_id = await conn.fetchval(
+            "INSERT INTO inbox (tenant_id, slot, channel, source, source_id, raw, state, done_at)"
+            " VALUES ($1, 0, 'telegram', '1', '1', 'secret', 'dead', now()) RETURNING id",
+            account.tenant_id,
+        )
+    return f"inbox-{row_id}"
+
+
 async def furnish(account: Account) -> dict[str, str]:
     """One of everything; path parameter -> id."""
     assistant_id = await account.assistant()
@@ -77,6 +88,8 @@ async def furnish(account: Account) -> dict[str, str]:
         "bot_id": str(bot_id),
         "site_id": (await account.site())["id"],
         "dialog_id": str(await open_dialog(account, assistant_id)),
+        "letter_id": await bury(account),
+        "seq": "1",
     }
 
 
@@ -114,6 +127,8 @@ async def test_the_owner_may_use_every_route(ids: tuple[Account, Account, dict[s
     for route in sorted(WITH_IDS, key=lambda route: (route.method == "DELETE", order[0] in route.parameters)):
         if route.method == "DELETE" and "assistant_id" in route.parameters:
             continue  # the bot and the site of other assistants do not hold it; see test_resources
+        if "seq" in route.parameters or (route.method == "DELETE" and "letter_id" in route.parameters):
+            continue  # the message arrived, see test_resending; the dead letter was retried before
         body = BODIES.get((route.method, route.plain_path))
         answer = await ann.call(route.method, filled(route, own), **({"json": body} if body else {}))
         assert answer.status < 300, f"{route.method} {route.path}: {answer.text}"
