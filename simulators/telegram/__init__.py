@@ -9,13 +9,24 @@ Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": .
 - `POST /control/bots {token?, username?, first_name?, can_join_groups?, can_read_all_group_messages?}`;
   `DELETE /control/bots/{id}` (its token gets 401)
 - `POST /control/users {id?, first_name?, last_name?, username?, language_code?}`; `POST /control/deactivate {user}`
+- `POST /control/revoke {bot}` gives a bot a new token (the old one gets 401)
 - `POST /control/groups {title, type?: group|supergroup|channel, id?, username?, is_forum?, members?: [user ids],
-  bots?: []}`; `POST /control/groups/{id}/{add|kick|migrate|delete|restrict} {bot?|user?|types?: ["text", ...]}`
+  bots?: [], admins?: [bots]}`; `POST /control/groups/{id}/ACT {bot?|user?, actor?, ...}`: add, leave, kick, promote,
+  demote, migrate, delete, join_request, restrict {types: ["text", "write", ...]}, topic {name},
+  {close|reopen|delete}_topic {thread}
+- `POST /control/business {bot, user, can_reply?, enabled?, id?}` lends an account (business_connection), `GET
+  /control/business/{id}?user=` its chat with a customer, `POST /control/business/{id}/{say|edit|delete} {user: the
+  customer, text?|kind?|message?, from_owner?, message_id?, message_ids?}`
 - `POST /control/say {bot, user, chat?, text, reply_to?, ...Message fields}`; a command is a text starting with "/"
-- `POST /control/post {bot, user, chat?, message: {...Message fields}}` for stickers, contacts, locations, ...
-- `POST /control/file` multipart (`bot, user, chat?, kind: photo|document|voice|audio|video, caption?, file`), or JSON
-  with `base64`, `name`, `mime_type` (a small sample when no content is given)
-- `POST /control/edit {bot, user, chat?, message_id, text}`; `POST /control/press {bot, user, chat?, message_id, data}`
+- `POST /control/post {bot, user, chat?, message: {...Message fields}}`; wherever a person writes, `reply_to` and
+  `thread` (a topic) name messages by number
+- `POST /control/content {bot, user, chat?, kind, fields?, message?}` a sample of any content that is not a file:
+  location, live_location, venue, contact, dice, poll, story, paid_media, rich_message, checklist, web_app_data, ...
+- `POST /control/file` multipart (`bot, user, chat?, kind: photo|document|voice|audio|video|animation|sticker|
+  video_note, caption?, file`), or JSON with `base64`, `name`, `mime_type` (a small sample when no content is given)
+- `POST /control/album {bot, user, chat?, items: [{kind, caption?, ...}] | count, caption?}` one update a file
+- `POST /control/edit {bot, user, chat?, message_id, text?|caption?|message?}`; `POST /control/press {bot, user, chat?,
+  message_id, data}`; `POST /control/react {bot, user, chat?, message_id, emoji}`
 - `POST /control/block {bot, user}`, `/control/unblock`; `POST /control/stop {bot, user}` (the preview's stop button)
 - `POST /control/update {bot, update: {...}, filtered?: false, expires?: false}` injects a raw update: only update_id
   is replaced; `filtered` applies allowed_updates, `expires` the lifetime by its own date
@@ -29,9 +40,10 @@ Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": .
 - `GET /control/queue?bot=`; `GET /control/stream?bot=` server-sent events; `POST /control/reset`
 
 Files: `server` (application, RunningSimulator), `dispatch` (request to answer), `core` (state and parts), `world` and
-`model` (bots, people, chats), `people` (their acts), `update_queue`, `webhook` and `webhook_http` (delivery), `limits`,
-`faults`, `call_log`, `files`, `events`, `transcript`, `params`, `errors`, `clock`, `control` and `control_acts`,
-`methods/` (the Bot API), `formatting/` (parse modes and entities), `static/` (the chat page).
+`model` (bots, people, chats), `people`, `groups`, `business` (what people do; `acts` is theirs in common), `contents`
+(samples of content), `update_queue`, `webhook` and `webhook_http` (delivery), `limits`, `faults`, `call_log`, `files`,
+`events`, `transcript`, `params`, `errors`, `clock`, `control`, `control_acts` and `control_groups`, `methods/` (the Bot
+API), `formatting/` (parse modes and entities), `static/` (the chat page).
 """
 
 from simulators.telegram.clock import FakeClock, SystemClock

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from simulators.telegram.acts import ActError
 from simulators.telegram.core import Core
 from simulators.telegram.errors import ApiError
 from simulators.telegram.faults import Fault
-from simulators.telegram.model import Bot, Chat
-from simulators.telegram.people import ActError, People
+from simulators.telegram.model import Bot
+from simulators.telegram.people import People
 from simulators.telegram.transcript import chat_summary, transcript
 
 Json = dict[str, Any]
@@ -79,13 +80,6 @@ class Control:
                 return bot
         raise ControlError(f"there is no bot {text!r}", 404)
 
-    def group(self, request: web.Request) -> Chat:
-        """The group of the path. ControlError 404."""
-        chat = self.core.world.chats.get((0, int(request.match_info["id"])))
-        if chat is None:
-            raise ControlError("there is no such group", 404)
-        return chat
-
     async def state(self, _request: web.Request) -> web.Response:
         """Everything a page needs to start."""
         world = self.core.world
@@ -128,38 +122,12 @@ class Control:
         self.core.world.deactivated.add(int(data["user"]))
         return reply({"deactivated": int(data["user"])})
 
-    async def create_group(self, request: web.Request) -> web.Response:
-        """Create a group with members and bots."""
+    async def revoke(self, request: web.Request) -> web.Response:
+        """Give a bot a new token, as BotFather's /revoke does: the old one gets 401. The bot with its new token."""
         data = await body_of(request)
-        chat = self.core.world.add_group(
-            str(data.get("title", "Group")), str(data.get("type", "supergroup")), int(data.get("id", 0) or 0),
-            str(data.get("username", "")),
-        )  # fmt: skip
-        chat.is_forum = bool(data.get("is_forum", False))
-        for member in data.get("members", []):
-            self.people.add_to_group(chat, int(member))
-        for reference in data.get("bots", []):
-            self.people.add_to_group(chat, self.bot(reference).id)
-        return reply(chat_summary(self.core.world, chat))
-
-    async def change_group(self, request: web.Request) -> web.Response:
-        """/control/groups/{id}/{act}: add, kick, migrate, delete, restrict."""
-        chat, act = self.group(request), request.match_info["act"]
-        data = await body_of(request)
-        if act == "add":
-            member = self.bot(data["bot"]).id if "bot" in data else int(data["user"])
-            self.people.add_to_group(chat, member)
-        elif act == "kick":
-            self.people.kick(chat, self.bot(data["bot"]))
-        elif act == "migrate":
-            return reply(chat_summary(self.core.world, self.people.migrate(chat)))
-        elif act == "delete":
-            chat.deleted = True
-        elif act == "restrict":
-            chat.restricted = set(data["types"])
-        else:
-            raise ControlError(f"unknown act {act!r}", 404)
-        return reply(chat_summary(self.core.world, chat))
+        bot = self.bot(data.get("bot"))
+        secret = str(data.get("secret") or "".join(self.core.rng.choices("ABCDEFabcdef0123456789_-", k=35)))
+        return reply(bot_json(self.core.world.add_bot(f"{bot.id}:{secret}")))
 
     async def update(self, request: web.Request) -> web.Response:
         """Inject a raw update; only its update_id is replaced."""
@@ -254,8 +222,7 @@ def control_routes(control: Control) -> list[web.RouteDef]:
         ("DELETE", "bots/{id}", control.delete_bot),
         ("POST", "users", control.create_user),
         ("POST", "deactivate", control.deactivate),
-        ("POST", "groups", control.create_group),
-        ("POST", "groups/{id}/{act}", control.change_group),
+        ("POST", "revoke", control.revoke),
         ("POST", "update", control.update),
         ("GET", "chat", control.chat),
         ("GET", "chats", control.chats),

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from simulators.telegram.contents import KINDS_OF_CONTENT, sample_content
 from simulators.telegram.control import Control, ControlError, Handler, body_of, guarded, reply
 
 Json = dict[str, Any]
@@ -20,7 +21,18 @@ _DEFAULT_FILES = {
     "audio": ("audio.mp3", "audio/mpeg", b"ID3" + bytes(61)),
     "video": ("video.mp4", "video/mp4", bytes(64)),
     "document": ("document.txt", "text/plain", b"A document.\n"),
+    "animation": ("fun.mp4", "video/mp4", bytes(64)),
+    "sticker": ("sticker.webp", "image/webp", b"RIFF" + bytes(4) + b"WEBP" + bytes(52)),
+    "video_note": ("note.mp4", "video/mp4", bytes(64)),
 }
+
+
+def sample_file(data: Json) -> tuple[str, str, bytes]:
+    """Name, MIME type and bytes of a small file of `data["kind"]`. ControlError for an unknown kind."""
+    kind = str(data.get("kind", "document"))
+    if kind not in _DEFAULT_FILES:
+        raise ControlError(f"unknown kind {kind!r}; one of {', '.join(_DEFAULT_FILES)}")
+    return _DEFAULT_FILES[kind]
 
 
 class Acts:
@@ -45,24 +57,46 @@ class Acts:
     async def file(self, request: web.Request) -> web.Response:
         """Send a file: multipart with `file`, or JSON with `base64` (a small sample when neither is given)."""
         data, upload = await self._file_fields(request)
-        kind = str(data.get("kind", "document"))
-        if kind not in _DEFAULT_FILES:
-            raise ControlError(f"unknown kind {kind!r}")
-        name, mime_type, content = upload or _DEFAULT_FILES[kind]
         if "base64" in data:
-            content = base64.b64decode(data["base64"])
-        message = self._people.send_file(
+            name, mime_type, _ = upload or sample_file(data)
+            upload = (name, mime_type, base64.b64decode(data["base64"]))
+        return reply(self._send_file(data, upload))
+
+    def _send_file(self, data: Json, upload: tuple[str, str, bytes] | None = None, **extra: Any) -> Json:
+        name, mime_type, content = upload or sample_file(data)
+        return self._people.send_file(
             self._control.bot(data["bot"]),
             int(data["user"]),
-            kind=kind,
+            kind=str(data.get("kind", "document")),
             name=str(data.get("name") or name),
             mime_type=str(data.get("mime_type") or mime_type),
             data=content,
             chat_id=int(data.get("chat", 0) or 0),
             caption=str(data.get("caption", "")),
             duration=int(data.get("duration", 0) or 0),
+            **{key: int(data[key]) for key in ("reply_to", "thread") if data.get(key)},
+            **extra,
         )
-        return reply(message)
+
+    async def album(self, request: web.Request) -> web.Response:
+        """Send several files as one album: `items` [{kind, caption?, name?}] or `count` photos. The messages."""
+        data = await body_of(request)
+        items = data.pop("items", None) or [{"kind": "photo"}] * int(data.pop("count", 2))
+        if data.get("caption"):
+            items = [{**items[0], "caption": data.pop("caption")}, *items[1:]]
+        group_id = str(self._control.core.rng.randint(10**16, 10**17))
+        return reply([self._send_file({**data, **item}, media_group_id=group_id) for item in items])
+
+    async def content(self, request: web.Request) -> web.Response:
+        """Send a sample of any content that is not a file; `fields` change it, `message` adds Message fields."""
+        data = await body_of(request)
+        bot, chat = self._control.bot(data["bot"]), int(data.get("chat", 0) or 0)
+        kind = str(data["kind"])
+        if kind not in KINDS_OF_CONTENT:
+            raise ControlError(f"unknown kind {kind!r}; one of {', '.join(KINDS_OF_CONTENT)}")
+        fields = sample_content(kind, data.get("fields")) | dict(data.get("message") or {})
+        fields |= {key: int(data[key]) for key in ("reply_to", "thread") if data.get(key)}
+        return reply(self._people.post(bot, int(data["user"]), fields, chat_id=chat))
 
     async def _file_fields(self, request: web.Request) -> tuple[Json, tuple[str, str, bytes] | None]:
         if not request.content_type.startswith("multipart/"):
@@ -80,11 +114,20 @@ class Acts:
         return data, upload
 
     async def edit(self, request: web.Request) -> web.Response:
-        """Change an own text."""
+        """Change an own message: `text`, `caption`, or `message` with any Message fields."""
         data = await body_of(request)
         bot, chat = self._control.bot(data["bot"]), int(data.get("chat", 0) or 0)
-        edited = self._people.edit(bot, int(data["user"]), int(data["message_id"]), str(data["text"]), chat_id=chat)
-        return reply(edited)
+        fields: Json = dict(data.get("message") or {})
+        fields |= {key: str(data[key]) for key in ("text", "caption") if key in data}
+        return reply(self._people.edit(bot, int(data["user"]), int(data["message_id"]), fields, chat_id=chat))
+
+    async def react(self, request: web.Request) -> web.Response:
+        """Put a reaction on a message; an empty `emoji` takes it away."""
+        data = await body_of(request)
+        bot, chat = self._control.bot(data["bot"]), int(data.get("chat", 0) or 0)
+        emoji = str(data.get("emoji", "👍"))
+        self._people.react(bot, int(data["user"]), int(data["message_id"]), emoji, chat_id=chat)
+        return reply({"reaction": emoji})
 
     async def press(self, request: web.Request) -> web.Response:
         """Press an inline button; answers with the callback's id."""
@@ -141,7 +184,10 @@ def act_routes(acts: Acts) -> list[web.RouteDef]:
         ("POST", "say", acts.say),
         ("POST", "post", acts.post),
         ("POST", "file", acts.file),
+        ("POST", "album", acts.album),
+        ("POST", "content", acts.content),
         ("POST", "edit", acts.edit),
+        ("POST", "react", acts.react),
         ("POST", "press", acts.press),
         ("POST", "block", acts.block),
         ("POST", "unblock", acts.block),

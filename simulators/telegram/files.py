@@ -12,13 +12,30 @@ TOTAL_BYTES = 256 * 1024 * 1024
 DOWNLOAD_LIMIT = 20 * 1024 * 1024
 UPLOAD_LIMIT = 50 * 1024 * 1024
 PHOTO_LIMIT = 10 * 1024 * 1024
-_FOLDERS = {"photo": "photos", "document": "documents", "voice": "voice", "audio": "music", "video": "videos"}
-_EXTENSIONS = {"photo": "jpg", "voice": "oga", "audio": "mp3", "video": "mp4"}
+_FOLDERS = {
+    "photo": "photos",
+    "document": "documents",
+    "voice": "voice",
+    "audio": "music",
+    "video": "videos",
+    "animation": "animations",
+    "sticker": "stickers",
+    "video_note": "video_notes",
+}
+_EXTENSIONS = {
+    "photo": "jpg",
+    "voice": "oga",
+    "audio": "mp3",
+    "video": "mp4",
+    "animation": "mp4",
+    "sticker": "webp",
+    "video_note": "mp4",
+}
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file. `kind` is photo, document, voice, audio or video; `path` what getFile answers."""
+    """A file. `kind` is one of `_FOLDERS`; `path` what getFile answers."""
 
     file_id: str
     unique_id: str
@@ -82,8 +99,16 @@ def content_of(stored: StoredFile, duration: int = 0) -> dict[str, Any]:
         return {"photo": [small, *sizes] if width > 320 else sizes}
     if stored.kind in {"voice", "audio"}:
         return {stored.kind: described(stored, duration=duration or 1, mime_type=stored.mime_type)}
-    if stored.kind == "video":
-        return {"video": described(stored, duration=duration or 1, width=640, height=360, mime_type=stored.mime_type)}
+    if stored.kind in {"video", "animation"}:
+        moving = described(stored, duration=duration or 1, width=640, height=360, mime_type=stored.mime_type)
+        if stored.kind == "video":
+            return {"video": moving}
+        return {"animation": moving, "document": described(stored, file_name=stored.name, mime_type=stored.mime_type)}
+    if stored.kind == "video_note":
+        return {"video_note": described(stored, duration=duration or 1, length=240)}
+    if stored.kind == "sticker":
+        looks = {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False}
+        return {"sticker": described(stored, **looks, emoji="👍", set_name="camping")}
     return {"document": described(stored, file_name=stored.name, mime_type=stored.mime_type)}
 
 

@@ -80,6 +80,7 @@ class StoredMessage:
     outgoing: bool
     edits: list[Json] = field(default_factory=list)
     deleted_at: float | None = None
+    reactions: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,6 +92,8 @@ class Draft:
     entities: list[Json]
     at: float
     can_stop: bool = False
+    keep_on_stop: bool = False
+    thread: int = 0
 
 
 @dataclass
@@ -98,7 +101,8 @@ class Chat:
     """A private chat of one bot (`bot_id` set) or a group that bots share.
 
     `started` becomes true when the person writes first. `members` holds ids of people and bots;
-    `kicked` the bots that were thrown out. `restricted` names what may not be sent ("text", "photo", ...).
+    `kicked` the bots that were thrown out. `restricted` names what may not be sent ("text", "photo", ...); "write"
+    stands for everything. `topics`: thread id to open, closed or deleted. `business`: the connection it belongs to.
     """
 
     id: int
@@ -111,9 +115,12 @@ class Chat:
     blocked: bool = False
     deleted: bool = False
     migrated_to: int = 0
+    business: str = ""
     members: set[int] = field(default_factory=set)
+    admins: set[int] = field(default_factory=set)
     kicked: set[int] = field(default_factory=set)
     restricted: set[str] = field(default_factory=set)
+    topics: dict[int, str] = field(default_factory=dict)
     next_message_id: int = 1
     messages: OrderedDict[int, StoredMessage] = field(default_factory=OrderedDict)
     draft: Draft | None = None
@@ -142,3 +149,27 @@ class Callback:
     chat_id: int
     pressed_at: float
     answer: Json | None = None
+
+
+@dataclass
+class BusinessConnection:
+    """An account lent to a bot; `chats` are its conversations with customers, by the customer's id."""
+
+    id: str
+    bot_id: int
+    owner_id: int
+    date: int
+    can_reply: bool = True
+    enabled: bool = True
+    chats: dict[int, Chat] = field(default_factory=dict)
+
+    def as_json(self, owner: Json) -> Json:
+        """The BusinessConnection of the Bot API."""
+        return {
+            "id": self.id,
+            "user": owner,
+            "user_chat_id": self.owner_id,
+            "date": self.date,
+            "rights": {"can_reply": True, "can_read_messages": True} if self.can_reply else {},
+            "is_enabled": self.enabled,
+        }

@@ -1,7 +1,8 @@
-"""What people do: write, send files, press buttons, block bots, move groups. Each act becomes updates for bots."""
+"""What people do: write, send files, press buttons, react, block bots. Each act becomes updates for bots."""
 
 from typing import Any
 
+from simulators.telegram.acts import ActError, membership
 from simulators.telegram.clock import Clock
 from simulators.telegram.core import Core
 from simulators.telegram.files import content_of
@@ -9,10 +10,6 @@ from simulators.telegram.formatting.detect import with_detected
 from simulators.telegram.model import Bot, Callback, Chat, StoredMessage
 
 Json = dict[str, Any]
-
-
-class ActError(Exception):
-    """A person cannot do that; the text says why."""
 
 
 class People:
@@ -34,18 +31,26 @@ class People:
 
     def send_file(
         self, bot: Bot, user_id: int, *, kind: str, name: str, mime_type: str, data: bytes, chat_id: int = 0,
-        caption: str = "", duration: int = 0,
+        caption: str = "", duration: int = 0, **extra: Any,
     ) -> Json:  # fmt: skip
-        """Send a photo, document, voice, audio or video."""
+        """Send a photo, document, voice, audio, video, animation, sticker or video_note. `extra`: Message fields."""
         stored = self._core.files.add(kind, name, mime_type, data)
-        fields = content_of(stored, duration) | ({"caption": caption} if caption else {})
+        entities = with_detected(caption, [])
+        fields = content_of(stored, duration) | ({"caption": caption} if caption else {}) | extra
+        fields |= {"caption_entities": entities} if entities else {}
         return self.post(bot, user_id, fields, chat_id=chat_id)
 
     def post(self, bot: Bot, user_id: int, fields: Json, *, chat_id: int = 0, reply_to: int = 0) -> Json:
-        """Send any message; `fields` are those of Message."""
+        """Send any message; `fields` are those of Message, and `reply_to` and `thread` (a topic) by number."""
         user = self._user(user_id)
         chat = self._chat_for(bot, user_id, chat_id)
         reply_to = int(fields.pop("reply_to", reply_to) or 0)
+        thread = int(fields.pop("thread", 0) or 0)
+        if thread:
+            if chat.type != "private" and chat.topics.get(thread) != "open":
+                raise ActError(f"there is no open topic {thread} in this chat")
+            fields |= {"message_thread_id": thread, "is_topic_message": True}
+            reply_to = reply_to or (thread if thread in chat.messages else 0)
         if reply_to:
             replied = chat.messages.get(reply_to)
             if replied is None:
@@ -57,21 +62,52 @@ class People:
             self._world.push(reader, kind, message)
         return message
 
-    def edit(self, bot: Bot, user_id: int, message_id: int, text: str, *, chat_id: int = 0) -> Json:
-        """Change an own text."""
+    def edit(self, bot: Bot, user_id: int, message_id: int, fields: Json, *, chat_id: int = 0) -> Json:
+        """Change an own message: `fields` hold a new `text` or `caption`, or any other content (a live location)."""
         chat = self._chat_for(bot, user_id, chat_id)
         stored = chat.messages.get(message_id)
         if stored is None or stored.author != user_id:
             raise ActError("only an own message can be edited")
-        stored.edits.append({key: stored.message[key] for key in ("text", "entities") if key in stored.message})
-        entities = with_detected(text, [])
-        kept = {key: value for key, value in stored.message.items() if key != "entities"}
-        changed = {**kept, "text": text, "edit_date": int(self._clock.now())}
-        stored.message = changed | ({"entities": entities} if entities else {})
+        stored.edits.append(
+            {key: stored.message[key] for key in ("text", "caption", "entities") if key in stored.message}
+        )
+        changes: Json = {**fields, "edit_date": int(self._clock.now())}
+        dropped = set()
+        for name, marks in (("text", "entities"), ("caption", "caption_entities")):
+            if name in fields:
+                dropped.add(marks)
+                entities = with_detected(str(fields[name]), [])
+                changes |= {marks: entities} if entities else {}
+        kept = {key: value for key, value in stored.message.items() if key not in dropped}
+        stored.message = kept | changes
         self._core.hub.publish("edit", chat.bot_id, chat.id, {"message": stored.message})
+        kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
         for reader in self._readers(bot, chat, stored.message):
-            self._world.push(reader, "edited_message", stored.message)
+            self._world.push(reader, kind, stored.message)
         return stored.message
+
+    def react(self, bot: Bot, user_id: int, message_id: int, emoji: str, *, chat_id: int = 0) -> None:
+        """Put a reaction on a message ("" takes it away): message_reaction, for bots that asked for it."""
+        user = self._user(user_id)
+        chat = self._chat_for(bot, user_id, chat_id)
+        stored = chat.messages.get(message_id)
+        if stored is None or stored.deleted_at is not None:
+            raise ActError(f"there is no message {message_id} in this chat")
+        old = stored.reactions.pop(user_id, "")
+        if emoji:
+            stored.reactions[user_id] = emoji
+        payload = {
+            "chat": self._world.chat_json(chat),
+            "message_id": message_id,
+            "user": user,
+            "date": int(self._clock.now()),
+            "old_reaction": [{"type": "emoji", "emoji": old}] if old else [],
+            "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
+        }
+        # in groups only administrators learn of reactions
+        everyone = [bot] if chat.type == "private" else [b for b in self._inside(chat) if b.id in chat.admins]
+        for reader in everyone:
+            self._world.push(reader, "message_reaction", payload)
 
     def press(self, bot: Bot, user_id: int, message_id: int, data: str, *, chat_id: int = 0) -> Callback:
         """Press an inline button of a message."""
@@ -102,64 +138,19 @@ class People:
             return
         chat.blocked = blocked
         old, new = ("member", "kicked") if blocked else ("kicked", "member")
-        self._push_membership(bot, chat, user, old, new)
+        membership(self._core, bot, chat, user, (old, new))
         self._core.hub.publish("blocked", bot.id, chat.id, {"blocked": blocked})
-
-    def _push_membership(self, bot: Bot, chat: Chat, actor: Json, old: str, new: str) -> None:
-        def member(status: str) -> Json:
-            return {"user": bot.as_user(), "status": status, **({"until_date": 0} if status == "kicked" else {})}
-
-        payload = {
-            "chat": self._world.chat_json(chat),
-            "from": actor,
-            "date": int(self._clock.now()),
-            "old_chat_member": member(old),
-            "new_chat_member": member(new),
-        }
-        self._world.push(bot, "my_chat_member", payload)
 
     def stop_generation(self, bot: Bot, user_id: int) -> None:
         """Press the stop button under the bot's preview."""
         chat = self._chat_for(bot, user_id, 0)
         if chat.draft is None or not chat.draft.can_stop:
             raise ActError("there is no preview that can be stopped")
-        payload = {"chat": self._world.chat_json(chat), "draft_id": chat.draft.draft_id}
-        chat.draft = None
+        payload: Json = {"chat": self._world.chat_json(chat), "draft_id": chat.draft.draft_id}
+        payload |= {"message_thread_id": chat.draft.thread} if chat.draft.thread else {}
+        if not chat.draft.keep_on_stop:
+            chat.draft = None
         self._world.push(bot, "stopped_message_generation", payload)
-
-    def add_to_group(self, chat: Chat, member_id: int, actor_id: int = 0) -> None:
-        """Add a person or a bot to a group."""
-        chat.members.add(member_id)
-        chat.kicked.discard(member_id)
-        bot = self._world.bots.get(member_id)
-        if bot is not None:
-            self._push_membership(bot, chat, self._actor(chat, actor_id), "left", "member")
-
-    def kick(self, chat: Chat, bot: Bot, actor_id: int = 0) -> None:
-        """Throw a bot out of a group."""
-        chat.members.discard(bot.id)
-        chat.kicked.add(bot.id)
-        self._push_membership(bot, chat, self._actor(chat, actor_id), "member", "kicked")
-
-    def migrate(self, chat: Chat) -> Chat:
-        """Turn a group into a supergroup with a new id; bots get both service messages."""
-        if chat.type != "group" or chat.migrated_to:
-            raise ActError("only a group that has not migrated yet can become a supergroup")
-        target = self._world.add_group(chat.title)
-        target.members = set(chat.members)
-        chat.migrated_to = target.id
-        actor = self._actor(chat, 0)
-        pair = ((chat, {"migrate_to_chat_id": target.id}), (target, {"migrate_from_chat_id": chat.id}))
-        for place, fields in pair:
-            message = self._world.store(None, place, actor, dict(fields), outgoing=False)
-            for member in sorted(chat.members & self._world.bots.keys()):
-                self._world.push(self._world.bots[member], "message", message)
-        return target
-
-    def _actor(self, chat: Chat, user_id: int) -> Json:
-        people = [member for member in sorted(chat.members) if member in self._world.users]
-        chosen = user_id or (people[0] if people else 0)
-        return self._world.users.get(chosen) or {"id": chosen or 1, "is_bot": False, "first_name": "Admin"}
 
     def _user(self, user_id: int) -> Json:
         user = self._world.users.get(user_id)
@@ -183,12 +174,18 @@ class People:
             raise ActError("the user is not a member of this group")
         return group
 
+    def _inside(self, chat: Chat) -> list[Bot]:
+        return [self._world.bots[member] for member in sorted(chat.members) if member in self._world.bots]
+
     def _readers(self, bot: Bot, chat: Chat, message: Json) -> list[Bot]:
-        """The bots that see a message: in groups only what privacy mode lets through."""
+        """The bots that see a message: in groups only what privacy mode lets through; administrators see all."""
         if chat.type == "private":
             return [bot]
-        inside = [self._world.bots[member] for member in sorted(chat.members) if member in self._world.bots]
-        return [reader for reader in inside if reader.reads_all_group_messages or _meant_for(reader, message)]
+        return [
+            reader
+            for reader in self._inside(chat)
+            if reader.reads_all_group_messages or reader.id in chat.admins or _meant_for(reader, message)
+        ]
 
 
 def _meant_for(bot: Bot, message: Json) -> bool:
@@ -197,7 +194,7 @@ def _meant_for(bot: Bot, message: Json) -> bool:
     if not {"text", "caption"} & message.keys():
         return False
     text = str(message.get("text") or message.get("caption")).encode("utf-16-le")
-    for entity in message.get("entities", []):
+    for entity in message.get("entities") or message.get("caption_entities") or []:
         begin, length = entity["offset"] * 2, entity["length"] * 2
         value = text[begin : begin + length].decode("utf-16-le", "replace").lower()
         name = f"@{bot.username.lower()}"

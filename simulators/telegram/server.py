@@ -12,6 +12,7 @@ from simulators.telegram.call_log import ApiCall
 from simulators.telegram.clock import Clock
 from simulators.telegram.control import Control, control_routes
 from simulators.telegram.control_acts import Acts, act_routes
+from simulators.telegram.control_groups import GroupRoutes, group_routes
 from simulators.telegram.core import Core, Options
 from simulators.telegram.dispatch import answer_download, answer_request, run_webhook_reply
 from simulators.telegram.faults import Fault
@@ -45,6 +46,7 @@ def create_app(options: Options | None = None, clock: Clock | None = None) -> we
     control = Control(core, People(core))
     app.add_routes(control_routes(control))
     app.add_routes(act_routes(Acts(control)))
+    app.add_routes(group_routes(GroupRoutes(control)))
     app.add_routes(_page_routes())
     core.webhooks.run_reply = lambda bot, answer: run_webhook_reply(core, bot, answer)
     app.on_shutdown.append(_stop)

@@ -9,7 +9,7 @@ from typing import Any
 
 from simulators.telegram.clock import Clock
 from simulators.telegram.events import EventHub
-from simulators.telegram.model import Bot, Callback, Chat, StoredMessage
+from simulators.telegram.model import Bot, BusinessConnection, Callback, Chat, StoredMessage
 from simulators.telegram.update_queue import UpdateQueue
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ class World:
         self.deactivated: set[int] = set()
         self.chats: dict[tuple[int, int], Chat] = {}
         self.callbacks: OrderedDict[str, Callback] = OrderedDict()
+        self.business: dict[str, BusinessConnection] = {}
         self.on_update: Callable[[Bot], None] = lambda _bot: None
         self._ids = itertools.count(1)
 
@@ -114,7 +115,7 @@ class World:
 
     def next_message_id(self, bot: Bot | None, chat: Chat) -> int:
         """Private chats of a bot share one counter, groups have their own."""
-        counter: Bot | Chat = bot if bot is not None and chat.type == "private" else chat
+        counter: Bot | Chat = bot if bot is not None and chat.type == "private" and not chat.business else chat
         message_id = counter.next_message_id
         counter.next_message_id += 1
         return message_id
@@ -163,6 +164,7 @@ class World:
         self.users.clear()
         self.chats.clear()
         self.callbacks.clear()
+        self.business.clear()
         self.deactivated.clear()
         for bot in self.bots.values():
             bot.queue.clear()

@@ -19,7 +19,7 @@ async def get_me(call: Call) -> object:
         "can_join_groups": bot.can_join_groups,
         "can_read_all_group_messages": bot.reads_all_group_messages,
         "supports_inline_queries": False,
-        "can_connect_to_business": False,
+        "can_connect_to_business": True,
         "has_main_web_app": False,
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from simulators.telegram.core import Call
 from simulators.telegram.errors import bad_request
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import find_chat, writable_chat
+from simulators.telegram.methods.targets import business_connection, find_chat, writable_chat
 
 Json = dict[str, Any]
 
@@ -84,6 +84,13 @@ async def get_chat_member(call: Call) -> object:
     if user_id in chat.kicked:
         return {"status": "kicked", "user": user, "until_date": 0}
     return {"status": "member" if inside else "left", "user": user}
+
+
+@method("getBusinessConnection")
+async def get_business_connection(call: Call) -> object:
+    """What is known of a business account that was lent to the bot."""
+    connection = business_connection(call)
+    return connection.as_json(call.core.world.users[connection.owner_id])
 
 
 @method("getChatMemberCount")

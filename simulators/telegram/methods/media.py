@@ -8,7 +8,7 @@ from simulators.telegram.files import DOWNLOAD_LIMIT, PHOTO_LIMIT, UPLOAD_LIMIT,
 from simulators.telegram.formatting.text import caption_text
 from simulators.telegram.methods.markup import checked_markup
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import reply_fields, thread_fields, writable_chat
+from simulators.telegram.methods.targets import reply_fields, store_sent, thread_fields, writable_chat
 from simulators.telegram.params import Upload
 
 Json = dict[str, Any]
@@ -55,7 +55,7 @@ async def _send_file(call: Call, kind: str) -> object:
     fields |= {"reply_markup": markup} if markup else {}
     await call.core.limits.spend(call.bot.id, chat.id)
     chat = writable_chat(call, kind)
-    return call.core.world.store(call.bot, chat, call.bot.as_user(), fields, outgoing=True)
+    return store_sent(call, chat, fields)
 
 
 @method("sendPhoto")

@@ -7,7 +7,7 @@ from simulators.telegram.errors import bad_request
 from simulators.telegram.formatting.text import message_text
 from simulators.telegram.methods.markup import checked_markup
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import find_chat, reply_fields, thread_fields, writable_chat
+from simulators.telegram.methods.targets import find_chat, reply_fields, store_sent, thread_fields, writable_chat
 from simulators.telegram.model import Chat, StoredMessage
 
 Json = dict[str, Any]
@@ -51,7 +51,7 @@ async def send_message(call: Call) -> object:
         fields["reply_markup"] = markup
     await call.core.limits.spend(call.bot.id, chat.id)
     chat = writable_chat(call, "text")  # it may have been blocked while the call was held
-    return call.core.world.store(call.bot, chat, call.bot.as_user(), fields, outgoing=True)
+    return store_sent(call, chat, fields)
 
 
 def own_message(call: Call, chat: Chat) -> StoredMessage:

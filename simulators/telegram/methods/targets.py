@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.telegram.core import Call
 from simulators.telegram.errors import bad_request, forbidden
-from simulators.telegram.model import Chat
+from simulators.telegram.model import BusinessConnection, Chat
 
 Json = dict[str, Any]
 
@@ -16,6 +16,8 @@ def find_chat(call: Call) -> Chat:
     raw = call.params.text("chat_id").strip()
     if not raw:
         raise bad_request("chat_id is empty")
+    if call.params.has("business_connection_id"):
+        return _business_chat(call)
     world = call.core.world
     if raw.startswith("@"):
         name = raw[1:].lower()
@@ -34,17 +36,66 @@ def find_chat(call: Call) -> Chat:
     raise bad_request("chat not found")
 
 
+def _business_chat(call: Call) -> Chat:
+    """A customer of the account that was lent to the bot."""
+    connection = business_connection(call)
+    chat = connection.chats.get(call.params.long("chat_id"))
+    if call.params.long("chat_id") == connection.owner_id:
+        raise bad_request("messages must not be sent to self")
+    if chat is None:
+        raise bad_request("chat not found")
+    return chat
+
+
+def business_connection(call: Call) -> BusinessConnection:
+    """The connection named by the call. 400 for one that is not the bot's."""
+    connection = call.core.world.business.get(call.params.text("business_connection_id"))
+    if connection is None or connection.bot_id != call.bot.id:
+        raise bad_request("business connection not found")
+    return connection
+
+
+def _check_business(call: Call) -> None:
+    connection = business_connection(call)
+    if not connection.enabled:
+        raise bad_request("business connection not found")
+    if not connection.can_reply:
+        raise bad_request("BUSINESS_CONNECTION_NOT_ALLOWED")
+
+
+def store_sent(call: Call, chat: Chat, fields: Json) -> Json:
+    """Keep a message the bot has sent, in its own name or in that of a business account. The message."""
+    world = call.core.world
+    if not chat.business:
+        return world.store(call.bot, chat, call.bot.as_user(), fields, outgoing=True)
+    owner = world.users[business_connection(call).owner_id]
+    fields = {"business_connection_id": chat.business, "sender_business_bot": call.bot.as_user(), **fields}
+    message = world.store(None, chat, owner, fields, outgoing=True)
+    chat.messages[message["message_id"]].author = call.bot.id
+    return message
+
+
 def writable_chat(call: Call, content: str = "text") -> Chat:
     """The chat, after every reason not to write there has been checked. `content` is what would be sent."""
     chat = find_chat(call)
-    if chat.type == "private":
+    if chat.business:
+        _check_business(call)
+    elif chat.type == "private":
         _check_private(call, chat)
     else:
         _check_group(call, chat, content)
     thread = call.params.integer("message_thread_id")
-    if thread and chat.type != "private" and thread not in chat.messages:
-        raise bad_request("message thread not found")
+    if thread and chat.type != "private":
+        _check_thread(chat, thread)
     return chat
+
+
+def _check_thread(chat: Chat, thread: int) -> None:
+    state = chat.topics.get(thread, "")
+    if state in {"closed", "deleted"}:
+        raise bad_request(f"TOPIC_{state.upper()}")
+    if thread not in chat.messages:
+        raise bad_request("message thread not found")
 
 
 def _check_private(call: Call, chat: Chat) -> None:
