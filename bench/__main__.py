@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("retrieval", "answers", "idle")
+NAMES = ("retrieval", "answers", "idle", "webhook_echo", "polling_echo")
 
 
 def main() -> None:

@@ -15,14 +15,14 @@ def options(description: str | None, *, seconds: float) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(name: str, figures: Mapping[str, float], *, only_json: bool) -> None:
+def report(name: str, figures: Mapping[str, float], *, only_json: bool, peer: str | None = None) -> None:
     """Print the figures. A label that ends in "/ limit" is the measured value divided by what it may be."""
     rounded = {label: round(value, 3) for label, value in figures.items()}
     if not only_json:
         for label, value in rounded.items():
             print(f"  {label:36} {value:10.3f}")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(json.dumps({"name": name, "figures": rounded, "peer": None, "machine": machine}), flush=True)
+    print(json.dumps({"name": name, "figures": rounded, "peer": peer, "machine": machine}), flush=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
