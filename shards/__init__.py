@@ -3,7 +3,8 @@
 Owns the tables `shard_members` and `slot_owners`. Started by supervisord (`python -m shards`), one program a shard.
 
 worker.py         the parts and their wiring, the phases         process.py   clients, doorbells, signals; __main__.py
-ownership.py      membership, lease, slots gained and lost       rendezvous.py  who should own what (pure)
+lease.py          membership, and the right to act               ownership.py slots gained, opened and handed over
+rendezvous.py     who should own what (pure)
 intake.py         inbox rows -> messages in dialogs              meaning.py   a row's bytes -> what to do (pure)
 conversations.py  one queue per dialog, one running turn         turn.py      one turn: ask, stream, decide
 commits.py        grouped, fenced commits of turns               streaming.py deltas, snapshots, Telegram drafts

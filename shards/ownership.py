@@ -1,46 +1,41 @@
-"""Membership and slots: one lease per shard, one epoch per slot.
+"""Slots gained and lost: what rendezvous says, carried out without making anybody wait.
 
-The lease is renewed every TTL/5 with the database's clock. Locally a slot may be used until `deadline` (monotonic, from
-before the renewal was sent, minus a margin), so a process that was stopped for a while wakes up harmless. A renewal
-that changes no row, or a deadline that passed, ends the process: supervisord starts a clean one.
+A slot is ours from the transaction that takes it (its epoch goes up) to the one that releases it. In between it is
+opened (its users pick up what lies there) and, when another member should have it, handed over. Openings and handovers
+run beside the loop that decides: a send that takes ten seconds holds back its own slot and no other.
 """
 
 import asyncio
-import os
-import socket
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, Literal, Protocol
 
 from domain.bus import MembersChanged, Publisher, members_channel
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
-from domain.kit.ids import uuid7
 from domain.kit.log import logger
+from domain.kit.tasks import Tasks
 from shards import queries
-from shards.rendezvous import desired_slots
+from shards.lease import TTL, Lease, LeaseLost
+from shards.rendezvous import Sightings, desired_slots
 
 log = logger(__name__)
 
-TTL = 10.0  # seconds
-MARGIN = 2.0  # seconds before the lease ends, by our clock, when its use ends
-RENEW_EVERY = TTL / 5
 LOOK_EVERY = 1.0  # seconds between looks at members and slots, should every doorbell be lost
-
-
-class LeaseLost(RuntimeError):
-    """The lease ran out: nothing this process holds is its own any more."""
+LOOK_SOON = 0.1  # seconds, while slots that should be ours are not
+ANSWER_WITHIN = 5.0  # seconds for a look; a connection without an answer must not stop us from looking
+POLL_EVERY = 0.025  # seconds between looks at what is still in flight in slots that leave
 
 
 class SlotUser(Protocol):
     """What works in slots and can let go of them."""
 
     async def gained(self, slots: frozenset[int]) -> None:
-        """These are ours now; pick up what lies there."""
+        """These are ours now; pick up what lies there. Never called twice at once; again after Unavailable."""
         ...
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
-        """Begin nothing new in these; returns those with work in flight."""
+        """Begin nothing new in these; returns those with work in flight. Asked again and again while they settle."""
         ...
 
     async def settle(self, slots: frozenset[int]) -> None:
@@ -55,22 +50,27 @@ class SlotUser(Protocol):
 class Ownership:
     """The slots this process holds, and the right to say so."""
 
-    def __init__(self, db: Database, publisher: Publisher, clock: Clock, *, program: str) -> None:
+    def __init__(self, db: Database, publisher: Publisher, clock: Clock, lease: Lease) -> None:
         self._db = db
         self._publisher = publisher
         self._clock = clock
-        self._host = socket.gethostname()
-        self._program = program
-        self.member_id = f"{self._host}:{program}:{uuid7().hex}"
+        self.lease = lease
         self.held: dict[int, int] = {}
-        self._new: set[int] = set()
-        self._deadline = 0.0
-        self._draining = False
+        self._opening: set[int] = set()
+        self._leaving: set[int] = set()
+        self._sightings = Sightings(TTL)
         self._doubtful = False  # whether the database may hold slots as ours that we do not hold
+        self._short = False  # whether slots that should be ours are not
         self._wake = asyncio.Event()
         self._users: list[SlotUser] = []
-        self._lag = 0.0
-        self.stats: Callable[[], dict[str, Any]] = dict
+        self._tasks = Tasks("ownership")
+        self._one_opening = asyncio.Lock()
+        self._fault: Exception | None = None
+
+    @property
+    def member_id(self) -> str:
+        """Who we are among the members; another one after each start."""
+        return self.lease.member_id
 
     def add_user(self, user: SlotUser) -> None:
         """`user` is told of slots gained and lost, in the order of adding."""
@@ -78,7 +78,7 @@ class Ownership:
 
     def epoch(self, slot: int) -> int:
         """The epoch under which we may act in a slot now. Raises LostOwnership."""
-        if self._clock.monotonic() >= self._deadline:
+        if not self.lease.valid:
             raise LostOwnership("the lease is over")
         epoch = self.held.get(slot)
         if epoch is None:
@@ -87,7 +87,7 @@ class Ownership:
 
     def owns(self, slot: int) -> bool:
         """Whether we may act in a slot now."""
-        return slot in self.held and self._clock.monotonic() < self._deadline
+        return slot in self.held and self.lease.valid
 
     def look(self) -> None:
         """Look at members and slots soon: somebody rang."""
@@ -95,115 +95,141 @@ class Ownership:
 
     async def join(self) -> None:
         """Become a member. Raises Unavailable."""
-        before = self._clock.monotonic()
-        async with self._db.worker_tx() as conn:
-            await conn.execute(queries.JOIN, self.member_id, self._program, self._host, os.getpid(), TTL)
-        self._deadline = before + TTL - MARGIN
+        await self.lease.join()
         await self._announce("joined")
 
-    async def run_renewals(self) -> None:
-        """Eternal: keep the lease. Raises LeaseLost."""
-        while True:
-            due = self._clock.monotonic() + RENEW_EVERY
-            await self._clock.sleep(RENEW_EVERY)
-            self._lag = max(0.0, self._clock.monotonic() - due)
-            await self._renew()
-
-    async def run_reconciliation(self) -> None:
-        """Eternal: own what rendezvous says, give up what it does not."""
+    async def run(self) -> None:
+        """Eternal: own what rendezvous says, give up what it does not. Raises LeaseLost, and what a user raised."""
         while True:
             self._wake.clear()
-            if not self._draining:
-                try:
-                    await self._reconcile()
-                except Unavailable as error:
-                    log.warning("ownership.database_away", error=error.detail)
+            if self._fault is not None:
+                raise self._fault
+            if not self.lease.draining:
+                await self._look()
             try:
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(LOOK_SOON if self._short else LOOK_EVERY):
                     await self._wake.wait()
             except TimeoutError:
                 pass
 
     async def drain(self) -> None:
-        """Hand everything over and leave: the phases of a planned handoff."""
-        self._draining = True
-        await self._renew()
+        """Hand everything over and leave: the phases of a planned handoff. Raises Unavailable, LeaseLost."""
+        self.lease.draining = True
+        await self.lease.renew()
         await self._announce("left")
+        await self._tasks.stop()  # what is being opened or handed over goes with the rest
         await self.hand_over(frozenset(self.held))
-        async with self._db.worker_tx() as conn:
-            await conn.execute(queries.LEAVE, self.member_id)
+        await self.lease.leave()
         await self._announce("left")
 
     async def hand_over(self, slots: frozenset[int]) -> None:
-        """Release idle slots at once, busy ones as soon as their work is settled."""
+        """Release idle slots at once, each busy one as soon as nothing is in flight in it."""
+        busy = self._freeze(slots)
+        await self._release(slots - busy)
+        if not busy:
+            return
+        settling = self._tasks.short("settle", _all(user.settle(busy) for user in self._users))
+        try:
+            while busy:
+                done, _ = await asyncio.wait([settling], timeout=POLL_EVERY)
+                still = frozenset() if done else self._freeze(busy)
+                await self._release(busy - still)
+                busy = still
+        finally:
+            settling.cancel()
+
+    async def stop(self) -> None:
+        """Cancel openings and handovers; drop the lease's connection."""
+        await self._tasks.stop()
+        self.lease.close()
+
+    def _freeze(self, slots: frozenset[int]) -> frozenset[int]:
         busy: frozenset[int] = frozenset()
         for user in self._users:
             busy |= user.freeze(slots)
-        await self._release(slots - busy)
-        if busy:
-            await _all(user.settle(busy) for user in self._users)
-            await self._release(busy)
+        return busy
 
-    async def _renew(self) -> None:
-        before = self._clock.monotonic()
+    async def _look(self) -> None:
         try:
-            async with self._db.worker_tx() as conn:
-                renewed = await conn.fetchval(
-                    queries.RENEW, self.member_id, TTL, self._draining, self._lag * 1000, self.stats()
-                )
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._reconcile()
         except Unavailable as error:
-            log.warning("ownership.renewal_failed", error=error.detail)
-            if self._clock.monotonic() >= self._deadline:
-                raise LeaseLost("the lease could not be renewed in time") from error
-            return
-        if renewed is None:
-            self._deadline = 0.0
-            raise LeaseLost("the lease ran out")
-        if self._clock.monotonic() >= self._deadline:
-            # Whoever looked in the meantime was told that nothing is ours, and dropped its work for the next owner.
-            self._deadline = 0.0
-            raise LeaseLost("the lease was renewed too late")
-        self._deadline = before + TTL - MARGIN
+            log.warning("ownership.database_away", error=error.detail)
+        except TimeoutError:
+            self._doubtful = True  # it may have happened in the middle of a taking
+            log.warning("ownership.database_away", error=f"no answer in {ANSWER_WITHIN} s")
 
     async def _reconcile(self) -> None:
-        async with self._db.worker_tx() as conn:
-            members = await queries.fetch_live(conn)
-            if self._doubtful:
-                await conn.execute(queries.RELEASE_STRAYS, self.member_id, sorted(self.held))
-        self._doubtful = False
-        if self._new:
-            await self._tell_users()
+        members = await self._members()
+        if self.member_id not in {member.id for member in members}:
+            raise LeaseLost("the lease ran out")
         names = {member.name for member in members if not member.draining}
-        desired = desired_slots(f"{self._host}:{self._program}", names)
-        if surplus := frozenset(self.held) - desired:
-            await self.hand_over(surplus)
-        if missing := desired - frozenset(self.held):
-            await self._acquire(sorted(missing))
+        desired = desired_slots(self.lease.name, names)
+        if surplus := frozenset(self.held) - desired - self._leaving - self._opening:
+            self._start("hand-over", self._leave(surplus))
+        missing = desired - frozenset(self.held)
+        taken = await self._acquire(sorted(missing)) if missing else 0
+        self._short = taken < len(missing)
 
-    async def _acquire(self, slots: list[int]) -> None:
+    async def _members(self) -> list[queries.Member]:
+        doubtful, self._doubtful = self._doubtful, False
+        try:
+            async with self._db.worker_tx() as conn:
+                members = await queries.fetch_live(conn)
+                unchanged = self._sightings.unchanged(members, self._clock.monotonic())
+                await queries.bury_unchanged(conn, unchanged)
+                if doubtful:
+                    await conn.execute(queries.RELEASE_STRAYS, self.member_id, sorted(self.held))
+        except BaseException:
+            self._doubtful |= doubtful
+            raise
+        return [member for member in members if member not in unchanged]
+
+    async def _acquire(self, slots: list[int]) -> int:
         try:
             async with self._db.worker_tx() as conn:
                 taken = await queries.acquire(conn, member_id=self.member_id, slots=slots)
         except Unavailable:
             self._doubtful = True
             raise
-        if not taken or self._draining:
-            return  # what came while a drain began is freed as we leave
+        if not taken or self.lease.draining:
+            return 0  # what came while a drain began is freed as we leave
         self.held.update(taken)
-        self._new |= taken.keys()
         log.info("ownership.gained", slots=len(taken), held=len(self.held))
-        await self._tell_users()
+        self._opening |= taken.keys()
+        self._start("open", self._open(frozenset(taken)))
+        return len(taken)
 
-    async def _tell_users(self) -> None:
-        """Tell of new slots; what a failing database interrupts is told again at the next look."""
-        for user in self._users:
-            await user.gained(frozenset(self._new))
-        self._new.clear()
+    async def _open(self, slots: frozenset[int]) -> None:
+        """Tell the users; all of them again when the database went away in the middle."""
+        try:
+            async with self._one_opening:
+                while not await self._told(slots):
+                    await self._clock.sleep(LOOK_EVERY)
+        finally:
+            self._opening -= slots
+            self.look()
+
+    async def _told(self, slots: frozenset[int]) -> bool:
+        try:
+            for user in self._users:
+                await user.gained(slots)
+        except (Unavailable, LostOwnership) as error:
+            log.warning("ownership.opening_postponed", error=error.detail)
+            return False
+        return True
+
+    async def _leave(self, slots: frozenset[int]) -> None:
+        self._leaving |= slots
+        try:
+            await self.hand_over(slots)
+        finally:
+            self._leaving -= slots
+            self.look()
 
     async def _release(self, slots: frozenset[int]) -> None:
         if not slots:
             return
-        self._new -= slots
         for slot in slots:
             self.held.pop(slot, None)
         for user in self._users:
@@ -211,13 +237,25 @@ class Ownership:
         try:
             async with self._db.worker_tx() as conn:
                 await conn.execute(queries.RELEASE, self.member_id, sorted(slots))
-        except Unavailable:
-            self._doubtful = True
-            raise
+        except Unavailable as error:
+            self._doubtful = True  # freed again at the next look that reaches the database
+            log.warning("ownership.release_unconfirmed", slots=len(slots), error=error.detail)
+            return
         log.info("ownership.released", slots=len(slots), held=len(self.held))
         await self._announce("slots")
 
-    async def _announce(self, change: Any) -> None:
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.short(name, self._guarded(work))
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """A slot that could not be opened or handed over would be nobody's: the process ends, and starts clean."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # raised again by `run`
+            self._fault = error
+            self._wake.set()
+
+    async def _announce(self, change: Literal["joined", "left", "slots"]) -> None:
         await self._publisher.publish([(members_channel(), MembersChanged(self.member_id, change))])
 
 

@@ -1,13 +1,15 @@
 """The process of a shard worker: what it opens, how it listens, how it ends."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NoReturn
 
 from domain.bus import Publisher, Subscriber, bell_channel, members_channel
 from domain.clients.embeddings import HttpEmbedder
-from domain.clients.llm import LlmClient
 from domain.clients.telegram import TelegramClient, telegram_session
 from domain.kit.clock import SystemClock
 from domain.kit.db import Database
@@ -17,8 +19,12 @@ from domain.kit.redis import connect
 from domain.kit.schema import check_schema
 from domain.kit.sealing import open_keyring
 from domain.kit.settings import Settings
-from domain.kit.tasks import Tasks
+from domain.kit.tasks import TaskEnded, Tasks
+from shards.lease import LeaseLost
 from shards.worker import Clients, Worker
+
+if TYPE_CHECKING:
+    from domain.clients.llm import LlmClient
 
 log = logger(__name__)
 
@@ -40,7 +46,7 @@ async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Client
     embedder = HttpEmbedder.from_settings(settings)
     if embedder is not None:
         embedder.start()
-    llm = LlmClient.from_settings(settings)
+    llm = _open_model(settings)
     session = telegram_session(connections=2000)
     try:
         yield Clients(
@@ -60,6 +66,24 @@ async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Client
             await embedder.close()
         await redis.aclose()
         await db.close()
+
+
+def _open_model(settings: Settings) -> "LlmClient | None":
+    """The client of the model's provider. Importing it costs 0.4 s of a restart: only where there is one."""
+    if not (settings.openai_api_key or settings.openai_base_url):
+        return None
+    from domain.clients.llm import LlmClient  # noqa: PLC0415
+
+    return LlmClient.from_settings(settings)
+
+
+def _leave_at_once(reason: LeaseLost) -> NoReturn:
+    """End without tidying up: others own our slots, every commit of ours would be refused, and an answer of Telegram
+    that came now could not be stored. What we were sending, the next owner has judged already."""
+    log.error("worker.lease_lost", reason=str(reason))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 @asynccontextmanager
@@ -114,6 +138,10 @@ async def serve(settings: Settings) -> None:
                 log.info("worker.started", member=worker.ownership.member_id)
                 await worker.run_until(stop)
                 await worker.drain()
+            except TaskEnded as error:
+                if isinstance(error.__cause__, LeaseLost):
+                    _leave_at_once(error.__cause__)
+                raise
             finally:
                 await worker.close()
         log.info("worker.stopped")

@@ -1,5 +1,7 @@
 """SQL of membership and slots. Lease times come from the database's clock only."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from domain.kit.db import Conn
@@ -24,8 +26,11 @@ LEAVE = "DELETE FROM shard_members WHERE id = $1"
 # renewed or gone, and what is gone cannot renew.
 BURY = "DELETE FROM shard_members WHERE expires_at <= clock_timestamp() RETURNING id"
 
+# Buries members as they were read: whoever renewed since then is another row.
+BURY_UNCHANGED = "DELETE FROM shard_members WHERE id = $1 AND expires_at = $2"
+
 # Who is alive.
-LIVE = "SELECT id, host, program, draining FROM shard_members WHERE expires_at > clock_timestamp()"
+LIVE = "SELECT id, host, program, draining, expires_at FROM shard_members WHERE expires_at > clock_timestamp()"
 
 # Takes free slots: released, or of a member that is gone. The epoch of each goes up.
 ACQUIRE = """
@@ -60,12 +65,19 @@ class Member(NamedTuple):
     id: str
     name: str
     draining: bool
+    expires_at: datetime
 
 
 async def fetch_live(conn: Conn) -> list[Member]:
     """The live members."""
     rows = await conn.fetch(LIVE)
-    return [Member(row["id"], f"{row['host']}:{row['program']}", row["draining"]) for row in rows]
+    return [Member(row["id"], f"{row['host']}:{row['program']}", row["draining"], row["expires_at"]) for row in rows]
+
+
+async def bury_unchanged(conn: Conn, members: Iterable[Member]) -> None:
+    """End the membership of those that have not renewed since they were read."""
+    for member in members:
+        await conn.execute(BURY_UNCHANGED, member.id, member.expires_at)
 
 
 async def acquire(conn: Conn, *, member_id: str, slots: list[int]) -> dict[int, int]:

@@ -2,18 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.answering.service import Answering
 from domain.bus import Bell, BotChanged, MembersChanged, Publisher, Signal
 from domain.clients.embeddings import HttpEmbedder
-from domain.clients.llm import LlmClient
 from domain.clients.telegram import TelegramClient
 from domain.inbox import InboxWriter
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
 from domain.kit.jobs import Handler
+from domain.kit.line import Line
 from domain.kit.log import logger
 from domain.kit.sealing import KeyRing
 from domain.kit.settings import Settings
@@ -29,14 +30,18 @@ from shards.directory import Directory
 from shards.drafts import DraftSender
 from shards.intake import Intake
 from shards.jobs import JobRunner
+from shards.lease import Lease, LeaseLost
 from shards.outbox import Sender
-from shards.ownership import LeaseLost, Ownership
+from shards.ownership import Ownership
 from shards.polling import Poller
 from shards.recovery import Recovery
 from shards.streaming import TurnStream
 from shards.turn import Turn, TurnParts
 from shards.upkeep import Upkeep
 from shards.webhooks import WebhookKeeper
+
+if TYPE_CHECKING:
+    from domain.clients.llm import LlmClient
 
 log = logger(__name__)
 
@@ -55,7 +60,7 @@ class Clients:
     publisher: Publisher
     telegram: TelegramClient
     embedder: HttpEmbedder | None
-    llm: LlmClient | None
+    llm: "LlmClient | None"
     keyring: KeyRing
     clock: Clock
 
@@ -68,7 +73,8 @@ class Worker:
         self._clients = clients
         self.tasks = Tasks(program)
         db, clock, publisher = clients.db, clients.clock, clients.publisher
-        self.ownership = Ownership(db, publisher, clock, program=program)
+        self.lease = Lease(Line(settings.worker_dsn, name=f"{program} lease"), clock, program=program)
+        self.ownership = Ownership(db, publisher, clock, self.lease)
         self._writer = InboxWriter(db.worker_tx, publisher)
         self._directory = Directory(db, clock)
         self.bots = self._make_bots()
@@ -102,7 +108,7 @@ class Worker:
         # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
         for user in (self.bots, self.sender, self.recovery, self.intake, self.jobs):
             self.ownership.add_user(user)
-        self.ownership.stats = self._stats
+        self.lease.stats = self._stats
 
     def on_signal(self, channel: str, received: Signal) -> None:
         """A doorbell."""
@@ -124,8 +130,9 @@ class Worker:
         for batch in (self._writer, self._marks, self._commits):
             batch.start()
         await self.ownership.join()
-        self.tasks.eternal("renewals", self.ownership.run_renewals())
-        self.tasks.eternal("ownership", self.ownership.run_reconciliation())
+        self.tasks.eternal("lease", self.lease.run())
+        self.tasks.eternal("loop", self.lease.watch_loop())
+        self.tasks.eternal("ownership", self.ownership.run())
         self.tasks.eternal("intake", self.intake.run())
         self.tasks.eternal("recovery", self.recovery.run())
         self.tasks.eternal("outbox", self.sender.run())
@@ -150,7 +157,7 @@ class Worker:
         """Stop the parts; nothing is committed after a lost lease, because every commit is fenced."""
         # 2. Stop loops and what they started.
         await self.tasks.stop()
-        for part in (self.bots, self.conversations, self.sender, self.jobs):
+        for part in (self.ownership, self.bots, self.conversations, self.sender, self.jobs):
             await part.stop()
         # 3. Flush what was handed to the batches.
         try:

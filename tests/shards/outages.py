@@ -38,8 +38,8 @@ class Assistant:
 
 async def crash(worker: Worker) -> None:
     """The process is gone between two instructions: it writes nothing more, and its lease runs out now."""
-    worker.ownership._draining = True
-    worker.ownership._deadline = 0.0
+    worker.lease.draining = True
+    worker.lease.deadline = 0.0
     member = worker.ownership.member_id
     await worker.close()
     async with worker._clients.db.worker_tx() as conn:
