@@ -63,6 +63,7 @@ class JobRunner:
         self._next_step: float | None = None  # on the monotonic clock: when the soonest step of a long work is due
         self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._frozen: set[int] = set()
+        self._returning: frozenset[int] = frozenset()  # slots whose interrupted jobs are being handed back
         self._wake = asyncio.Event()
         self._tasks = Tasks("jobs")
 
@@ -90,13 +91,21 @@ class JobRunner:
         self.ring()
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
-        """Start nothing more in these; returns those with a job running."""
+        """Start nothing more in these; returns those with a job running, or on its way back."""
         self._frozen |= slots
-        return frozenset(job.slot for job, _ in self._running.values()) & slots
+        return (self._returning | {job.slot for job, _ in self._running.values()}) & slots
 
     async def settle(self, slots: frozenset[int]) -> None:
         """Jobs are interrupted and handed back: the next owner resumes from their progress."""
         entries = [entry for entry in self._running.values() if entry[0].slot in slots]
+        returning = frozenset(job.slot for job, _ in entries)
+        self._returning |= returning
+        try:
+            await self._hand_back(entries)
+        finally:
+            self._returning -= returning
+
+    async def _hand_back(self, entries: list[tuple[Job, asyncio.Task[None]]]) -> None:
         for _, task in entries:
             task.cancel()
         for job, task in entries:
