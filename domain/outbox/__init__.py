@@ -1,7 +1,8 @@
 """What must be sent to Telegram, and what became of it. Owns the table `outbox`.
 
 Filled in the transaction that commits an answer; drained by the owner of the bot's slot.
-States: ready -> sending (committed before the socket write) -> sent | failed | uncertain.
+States: ready -> sending (committed before the socket write) -> sent | failed | uncertain. `paused` is a ready row of a
+paused broadcast, which no sender sees.
 
 model.py    OutboxRow, Draft (a row to be)      rules.py    the verdict on an outcome
 queries.py  the SQL                             service.py  the steps of a row's life

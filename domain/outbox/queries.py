@@ -81,6 +81,34 @@ GROUP BY message_id
 """
 
 
+# The sends of a paused broadcast: no sender sees them, and none can mark them `sending`, in whose memory they may be.
+PAUSE = """
+UPDATE outbox SET state = 'paused' WHERE id IN (
+    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state = 'ready'
+    ORDER BY id FOR NO KEY UPDATE)
+"""
+
+# And back.
+RESUME = """
+UPDATE outbox SET state = 'ready' WHERE id IN (
+    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state = 'paused'
+    ORDER BY id FOR NO KEY UPDATE)
+"""
+
+# Sends that have not begun never will.
+WITHDRAW = """
+UPDATE outbox SET state = 'failed', error = $3, finished_at = now() WHERE id IN (
+    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'paused')
+    ORDER BY id FOR NO KEY UPDATE)
+RETURNING message_id
+"""
+
+# How many of these messages' sends may still happen by themselves.
+COUNT_OPEN = """
+SELECT count(*) FROM outbox
+WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'sending')
+"""
+
 # Settled sends that nobody needs any more: the message keeps its delivery. What went wrong is a dead letter, and stays
 # longer (domain.deadletters).
 DELETE_OLD = """

@@ -13,6 +13,7 @@ __all__ = [
     "OutcomeRow",
     "RecentSend",
     "change_payload",
+    "count_open",
     "delivery_of",
     "enqueue",
     "fail_rest",
@@ -23,6 +24,9 @@ __all__ = [
     "mark_outcomes",
     "mark_sending",
     "move_chat",
+    "pause",
+    "resume",
+    "withdraw",
 ]
 
 Settled = Literal["sent", "failed", "uncertain"]
@@ -47,6 +51,27 @@ async def enqueue(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxRow]:
 async def fail_rest(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], reason: str) -> set[int]:
     """Give up the unsent parts of these messages; returns the rows' ids."""
     return {row["id"] for row in await conn.fetch(queries.FAIL_REST, tenant_id, message_ids, reason)}
+
+
+async def pause(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> None:
+    """Keep the sends of these messages that have not begun from beginning; needs no ownership of their slot."""
+    await conn.execute(queries.PAUSE, tenant_id, message_ids)
+
+
+async def resume(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> None:
+    """Let paused sends go; ring the outbox bell of their slot after the commit."""
+    await conn.execute(queries.RESUME, tenant_id, message_ids)
+
+
+async def withdraw(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], reason: str) -> set[UUID]:
+    """Give up the sends that have not begun; returns their messages, whose delivery the caller sets."""
+    return {row["message_id"] for row in await conn.fetch(queries.WITHDRAW, tenant_id, message_ids, reason)}
+
+
+async def count_open(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> int:
+    """How many sends of these messages are ready or on the wire."""
+    found: int = await conn.fetchval(queries.COUNT_OPEN, tenant_id, message_ids)
+    return found
 
 
 async def move_chat(conn: Conn, *, tenant_id: UUID, bot_id: int, old: int, new: int) -> None:
