@@ -95,11 +95,11 @@ UPDATE outbox SET state = 'ready' WHERE id IN (
     ORDER BY id FOR NO KEY UPDATE)
 """
 
-# Sends that have not begun never will.
+# Sends that have not begun never will: their message says so, and no record is left for anybody to send again.
 WITHDRAW = """
-UPDATE outbox SET state = 'failed', error = $3, finished_at = now() WHERE id IN (
+DELETE FROM outbox WHERE id IN (
     SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'paused')
-    ORDER BY id FOR NO KEY UPDATE)
+    ORDER BY id FOR UPDATE)
 RETURNING message_id
 """
 
@@ -107,6 +107,10 @@ RETURNING message_id
 COUNT_OPEN = """
 SELECT count(*) FROM outbox
 WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'sending')
+"""
+# Which of these messages Telegram calls so; sends are kept three days.
+FIND_MESSAGE = """
+SELECT message_id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND telegram_message_id = $3 LIMIT 1
 """
 
 # Settled sends that nobody needs any more: the message keeps its delivery. What went wrong is a dead letter, and stays

@@ -20,6 +20,7 @@ __all__ = [
     "fetch_orphans",
     "fetch_ready",
     "fetch_recent",
+    "find_message",
     "forget_old",
     "mark_outcomes",
     "mark_sending",
@@ -63,9 +64,9 @@ async def resume(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) ->
     await conn.execute(queries.RESUME, tenant_id, message_ids)
 
 
-async def withdraw(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], reason: str) -> set[UUID]:
-    """Give up the sends that have not begun; returns their messages, whose delivery the caller sets."""
-    return {row["message_id"] for row in await conn.fetch(queries.WITHDRAW, tenant_id, message_ids, reason)}
+async def withdraw(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> set[UUID]:
+    """Take back the sends that have not begun; returns their messages, whose delivery the caller sets."""
+    return {row["message_id"] for row in await conn.fetch(queries.WITHDRAW, tenant_id, message_ids)}
 
 
 async def count_open(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> int:
@@ -77,6 +78,14 @@ async def count_open(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]
 async def move_chat(conn: Conn, *, tenant_id: UUID, bot_id: int, old: int, new: int) -> None:
     """A group became a supergroup: what waits for the old id goes to the new one."""
     await conn.execute(queries.MOVE_CHAT, tenant_id, bot_id, old, new)
+
+
+async def find_message(
+    conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], telegram_message_id: int
+) -> UUID | None:
+    """Which of these messages was sent as Telegram's `telegram_message_id`, if one was lately."""
+    found: UUID | None = await conn.fetchval(queries.FIND_MESSAGE, tenant_id, message_ids, telegram_message_id)
+    return found
 
 
 async def change_payload(conn: Conn, *, tenant_id: UUID, row_id: int, payload: dict[str, object]) -> None:
