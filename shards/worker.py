@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.answering.service import Answering
+from domain.broadcasts import jobs as broadcast_jobs
+from domain.broadcasts.service import RUN as BROADCAST
 from domain.bus import Bell, BotChanged, MembersChanged, Publisher, Signal
 from domain.clients.embeddings import HttpEmbedder
 from domain.clients.telegram import TelegramClient
@@ -97,9 +99,15 @@ class Worker:
             ownership=self.ownership,
             conversations=self.conversations,
             find_bot=self.bots.receive,
+            find_assistant=self._directory.assistant,
+            known_assistant=self._directory.known_assistant,
+            instant=lambda assistant, text: self._turn_parts.answering.instant(assistant, text),
+            on_sends=self.sender.push,
             clock=clock,
         )
-        self.jobs = JobRunner(db, self.ownership, self._job_handlers(), clock)
+        self.jobs = JobRunner(
+            db, self.ownership, self._job_handlers(), clock, {INGEST: knowledge_jobs.ingest_cancelled_handler()}
+        )
         self._upkeep = Upkeep(
             db=db, ownership=self.ownership, publisher=publisher, embedder=clients.embedder, clock=clock
         )
@@ -231,9 +239,10 @@ class Worker:
 
     def _job_handlers(self) -> dict[str, Handler]:
         embedder = self._clients.embedder
+        handlers = {BROADCAST: broadcast_jobs.broadcast_handler(self._clients.publisher)}
         if embedder is None:
-            return {INGEST: knowledge_jobs.no_embedder_handler()}
-        return {
+            return handlers | {INGEST: knowledge_jobs.no_embedder_handler()}
+        return handlers | {
             INGEST: knowledge_jobs.ingest_handler(embedder),
             EMBED_PAIRS: knowledge_jobs.embed_pairs_handler(embedder),
             REINDEX: knowledge_jobs.reindex_handler(embedder),
