@@ -13,7 +13,7 @@ from domain.dialogs import DialogLog, MessageDraft, Opening
 from domain.dialogs.opening import lock_or_open
 from domain.handoff import service as handoff
 from domain.kit.ids import uuid7
-from domain.kit.slots import slot_of
+from domain.kit.slots import slot_of, slot_of_bot
 from gateway.routes import ALL
 from gateway.routing import Route
 from tests.gateway.running import Account, Gateway
@@ -24,6 +24,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/sites/{site_id}"): {"name": "Eve"},
     ("PATCH", "/api/bots/{bot_id}"): {"state": "paused"},
     ("PATCH", "/api/qa/{pair_id}"): {"answer": "Eve"},
+    ("PATCH", "/api/broadcasts/{broadcast_id}"): {"title": "Eve"},
     ("PATCH", "/api/dialogs/{dialog_id}"): {"mode": "active"},
     ("POST", "/api/dialogs/{dialog_id}/messages"): {"text": "Eve"},
 }
@@ -63,6 +64,23 @@ async def bury(account: Account) -> str:
     return f"inbox-{row_id}"
 
 
+async def open_chat(account: Account, assistant_id: str, bot_id: int, chat: int = 1, **more: Any) -> UUID:
+    """A private chat with a bot, as a shard would have made it."""
+    opening = Opening(
+        tenant_id=account.tenant_id,
+        channel="telegram",
+        source=str(bot_id),
+        address=str(chat),
+        dialog_id=uuid7(),
+        slot=slot_of_bot(bot_id),
+        assistant_id=UUID(assistant_id),
+        external_id=str(chat),
+        **more,
+    )
+    async with account.gateway.services.db.tenant_tx(account.tenant_id) as conn:
+        return (await lock_or_open(conn, [opening]))[opening.key].id
+
+
 async def furnish(account: Account) -> dict[str, str]:
     """One of everything; path parameter -> id."""
     assistant_id = await account.assistant()
@@ -81,7 +99,11 @@ async def furnish(account: Account) -> dict[str, str]:
             me=Identity(bot_id, "shop_bot", "Shop"),
             mode="webhook",
         )
+    await open_chat(account, assistant_id, bot_id)
+    broadcast = await account.ok("POST", "/api/broadcasts", json={"bot_id": bot_id, "text": "secret offer"})
     return {
+        "broadcast_id": broadcast["id"],
+        "job_id": str((await account.ok("GET", "/api/jobs"))["items"][0]["id"]),
         "assistant_id": assistant_id,
         "document_id": document["id"],
         "pair_id": pair["id"],
