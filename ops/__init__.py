@@ -11,7 +11,7 @@ probes       does it answer?          progress   a line a step
 migrate      Alembic and the login roles
 seed         the demo tenant; seed_knowledge its documents and Q&A pairs
 doctor       one line a check, with what to do
-slots        `replyx shards`: the slot table
+shards       `replyx shards`: the slot table; scale      roll         `replyx shards roll`
 archive      `replyx backup` and `replyx restore`: pg_dump and pg_restore
 embedded/    PostgreSQL and Valkey as child programs
 """

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     seed = commands.add_parser("seed", help="make the demo tenant, once")
     seed.add_argument("--json", action="store_true", help="print the login and the site key as JSON")
     seed.set_defaults(run=_seed)
-    commands.add_parser("shards", help="print which shard owns which slots").set_defaults(run=_shards)
+    _add_shards(commands.add_parser("shards", help="the slot table; scale; rolling restart"))
     commands.add_parser("doctor", help="check settings, services and disk, a line each").set_defaults(run=_doctor)
     backup = commands.add_parser("backup", help="write the database to a file (pg_dump's custom format)")
     backup.add_argument("file", type=Path)
@@ -68,6 +68,18 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, help="the HTTP port (default: PORT, else 8080)")
     parser.set_defaults(run=_up)
+
+
+def _add_shards(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the table as one JSON object")
+    parser.set_defaults(run=_shards)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    scale = actions.add_parser("scale", help="run so many shards on every host, now and after restarts")
+    scale.add_argument("shards", type=int, metavar="N", help="1 to 64")
+    scale.add_argument("--host", default="", help="on this host only (as `replyx shards` names it)")
+    scale.add_argument("--no-wait", action="store_true", help="do not wait until it is so")
+    scale.set_defaults(run=_scale)
+    actions.add_parser("roll", help="restart the shards of this host, one at a time").set_defaults(run=_roll)
 
 
 # The commands are imported when they run: `replyx --help` needs no database driver.
@@ -102,9 +114,26 @@ def _seed(arguments: argparse.Namespace) -> None:
 
 def _shards(arguments: argparse.Namespace) -> None:
     from ops.environment import running_settings
-    from ops.slots import print_shards
+    from ops.shards import print_shards
 
-    print_shards(running_settings())
+    print_shards(running_settings(), as_json=arguments.json)
+
+
+def _scale(arguments: argparse.Namespace) -> None:
+    from ops.environment import running_settings
+    from ops.shards import scale
+
+    scale(running_settings(), arguments.shards, host=arguments.host, wait=not arguments.no_wait)
+
+
+def _roll(arguments: argparse.Namespace) -> None:
+    from ops.control import Supervisord
+    from ops.environment import running_settings
+    from ops.roll import roll
+
+    settings = running_settings()
+    data_dir = settings.replyx_data_dir.absolute()
+    roll(settings, Supervisord(data_dir, data_dir / "supervisor.conf"))
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

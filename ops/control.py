@@ -83,6 +83,23 @@ class Supervisord:
                 raise self.refusal((failed or late)[0]["name"])
             time.sleep(0.05)
 
+    def running(self, prefix: str) -> list[str]:
+        """The names of the running programs that begin so, in order."""
+        infos = self._call("getAllProcessInfo")
+        return sorted(info["name"] for info in infos if info["name"].startswith(prefix) and info["statename"] == _UP)
+
+    def pid(self, program: str) -> int:
+        """Its pid; 0 while it does not run."""
+        return int(self._call("getProcessInfo", program)["pid"])
+
+    def signal(self, program: str, name: str) -> None:
+        """Send a signal to a program that runs; one that has just ended is left alone."""
+        try:
+            self._call("signalProcess", program, name)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise
+
     def stop_programs(self, keep: frozenset[str], seconds: float) -> None:
         """Stop every program but `keep`, all at once; returns when they have stopped, or after `seconds`.
 

@@ -7,12 +7,14 @@ import sys
 
 from domain.bus import Publisher
 from domain.kit import log
+from domain.kit.clock import SystemClock
 from domain.kit.db import Database
 from domain.kit.redis import connect
 from domain.kit.settings import Settings, SettingsError, load_settings
 from domain.kit.tasks import Tasks
+from shards.supervisor.programs import shard_program
 from shards.supervisor.rpc import SupervisordClient
-from shards.supervisor.watcher import Watcher, shard_program
+from shards.supervisor.watcher import Watcher
 
 
 async def supervise(settings: Settings) -> None:
@@ -26,10 +28,12 @@ async def supervise(settings: Settings) -> None:
     watcher = Watcher(
         include=data_dir / "supervisor",
         host=socket.gethostname(),
-        programs=[shard_program(f"shard-{number:02d}", data_dir=data_dir) for number in range(settings.replyx_shards)],
+        shards=settings.replyx_shards,
+        program=lambda name: shard_program(name, data_dir=data_dir),
         supervisord=supervisord,
         publisher=Publisher(redis),
         open_database=lambda: Database.open(settings, worker=1, name="shard-supervisor"),
+        clock=SystemClock(),
     )
     tasks = Tasks("shard-supervisor")
     tasks.eternal("watch", watcher.run())

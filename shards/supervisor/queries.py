@@ -7,20 +7,24 @@ from domain.kit.db import Conn
 
 @dataclass(frozen=True)
 class Member:
-    """A row of this host. `age`: seconds since it was renewed. `live`: its lease has not ended."""
+    """A row of this host. `age`: seconds since it was renewed. `live`: its lease has not ended. `renewals`: a number
+    that grows with each renewal. `loop_lag`: how late its event loop was at worst before the last one, in seconds."""
 
     id: str
     program: str
     pid: int
     age: float
     live: bool
+    renewals: float = 0.0
+    loop_lag: float = 0.0
 
 
 # Every member that a process of this host wrote, also those whose lease has ended.
 FETCH_MEMBERS = """
 SELECT id, program, pid,
        extract(epoch FROM clock_timestamp() - renewed_at)::float8 AS age,
-       expires_at > clock_timestamp() AS live
+       expires_at > clock_timestamp() AS live,
+       extract(epoch FROM renewed_at)::float8 AS renewals, (loop_lag_ms / 1000)::float8 AS loop_lag
 FROM shard_members WHERE host = $1
 """
 

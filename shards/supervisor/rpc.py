@@ -16,8 +16,9 @@ class SupervisordError(Exception):
         self.code = code
 
 
-ALREADY_ADDED = 90
+BAD_NAME = 10
 NOT_RUNNING = 70
+ALREADY_ADDED = 90
 
 
 @dataclass(frozen=True)
@@ -50,22 +51,41 @@ class SupervisordClient:
     async def add(self, program: str) -> None:
         """Read the configuration again and add one program, which starts it; no other program is touched."""
         await self._call("reloadConfig")
-        try:
-            await self._call("addProcessGroup", program)
-        except SupervisordError as error:
-            if error.code != ALREADY_ADDED:
-                raise
+        await self._unless((ALREADY_ADDED,), "addProcessGroup", program)
+
+    async def stop(self, program: str) -> None:
+        """SIGTERM, without waiting; supervisord does not start it again, and kills it after its stopwaitsecs."""
+        await self._unless((NOT_RUNNING,), "stopProcess", program, False)
+
+    async def remove(self, program: str) -> None:
+        """Forget a program that has stopped."""
+        await self._unless((BAD_NAME,), "removeProcessGroup", program)
+
+    async def start_again(self, program: str) -> None:
+        """Start a program that supervisord waits to start, or has given up: in one request, so that nobody finds it
+        stopped and takes it for the wish of ops."""
+        steps = [
+            {"methodName": f"supervisor.{method}", "params": [program, False]}
+            for method in ("stopProcess", "startProcess")
+        ]
+        await self._send("system.multicall", steps)
 
     async def kill(self, program: str) -> None:
         """SIGKILL; supervisord starts it again. A program that does not run is left alone."""
+        await self._unless((NOT_RUNNING,), "signalProcess", program, "KILL")
+
+    async def _unless(self, expected: tuple[int, ...], method: str, *arguments: str | bool) -> None:
         try:
-            await self._call("signalProcess", program, "KILL")
+            await self._call(method, *arguments)
         except SupervisordError as error:
-            if error.code != NOT_RUNNING:
+            if error.code not in expected:
                 raise
 
-    async def _call(self, method: str, *arguments: str) -> Any:
-        body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")
+    async def _call(self, method: str, *arguments: str | bool) -> Any:
+        return await self._send(f"supervisor.{method}", *arguments)
+
+    async def _send(self, method: str, *arguments: Any) -> Any:
+        body = xmlrpc.client.dumps(arguments, method)
         try:
             async with self._session.post(
                 "http://localhost/RPC2", data=body, headers={"Content-Type": "text/xml"}

@@ -1,5 +1,6 @@
 """`replyx` when something is wrong: the exact sentence on stderr, and the exit code."""
 
+import json
 import os
 import socket
 import subprocess
@@ -172,9 +173,33 @@ def test_the_slot_table_shows_members_and_free_slots(data_dir: Path, database_ur
         )
         conn.execute("UPDATE slot_owners SET member_id = 'h:shard-00:1', epoch = 3 WHERE slot < 1000")
     done = replyx("shards", data_dir=data_dir, DATABASE_URL=database_url)
-    _, first, second = done.stdout.splitlines()
-    assert first.split()[:6] == ["shard-00", "h", "4711", "alive", "1000", "3"]
-    assert second.split() == ["(nobody)", "free", "24", "0"]
+    _, first, second, _, wished = done.stdout.splitlines()
+    cells = first.split()
+    assert (cells[:4], cells[6]) == (["shard-00", "h", "4711", "live"], "1000")
+    assert second.split() == ["(nobody)", "free", "24", "0.0", "s"]
+    assert wished == "Wished for: 2 a host (REPLYX_SHARDS)"
+
+
+def test_scaling_is_noted_for_the_next_start(data_dir: Path, database_url: str) -> None:
+    for arguments, wished in (
+        (("3", "--host", "web-2"), "3 on web-2, 2 a host (REPLYX_SHARDS)"),
+        (("5",), "5 a host"),
+        (("6", "--host", "web-1"), "6 on web-1, 5 a host"),
+    ):
+        done = replyx("shards", "scale", *arguments, data_dir=data_dir, DATABASE_URL=database_url)
+        assert done.stdout.startswith(f"Noted: {arguments[0]} shard(s) on "), done.stderr
+        table = replyx("shards", data_dir=data_dir, DATABASE_URL=database_url).stdout
+        assert table.splitlines()[-1] == f"Wished for: {wished}"
+    done = replyx("shards", "scale", "65", data_dir=data_dir, DATABASE_URL=database_url)
+    assert (done.returncode, done.stderr) == (1, "replyx: A host runs 1 to 64 shards.\n")
+    found = json.loads(replyx("shards", "--json", data_dir=data_dir, DATABASE_URL=database_url).stdout)
+    assert found == {"shards": [], "free": 1024, "free_lag": 0.0, "wishes": {"": 5, "web-1": 6}}
+
+
+def test_a_roll_needs_a_running_host(data_dir: Path, database_url: str) -> None:
+    done = replyx("shards", "roll", data_dir=data_dir, DATABASE_URL=database_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("replyx: ReplyX does not run here")
 
 
 def test_a_backup_comes_back(data_dir: Path, services: Services, database_url: str) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from domain.bus import MembersChanged, Publisher, members_channel
 from domain.bus.messages import decode
+from domain.fleet import service as fleet
+from domain.kit.clock import SystemClock
 from domain.kit.db import Database
 from domain.kit.redis import connect
 from domain.kit.settings import Settings
@@ -53,6 +55,17 @@ class Stage:
                 late,
             )
 
+    async def wish(self, shards: int, *, host: str = "") -> None:
+        async with self.db.worker_tx() as conn:
+            await fleet.scale(conn, shards, host=host)
+
+    async def is_known(self, *programs: str) -> bool:
+        await self.watcher.look()
+        return {process.name for process in await self.supervisord.processes() if process.group != "gateway"} == {
+            *programs,
+            "shard-supervisor",
+        }
+
     async def live(self) -> set[str]:
         async with self.db.worker_tx() as conn:
             rows = await conn.fetch("SELECT program FROM shard_members WHERE expires_at > clock_timestamp()")
@@ -87,15 +100,14 @@ async def stage(
     watcher = Watcher(
         include=data_dir / "supervisor",
         host=HOST,
-        programs=[
-            ProgramFile(
-                name, ["setpriv", "--pdeathsig", "TERM", "sleep", "600"], Path("/"), data_dir / "logs", priority=50
-            )
-            for name in PROGRAMS
-        ],
+        shards=len(PROGRAMS),
+        program=lambda name: ProgramFile(
+            name, ["setpriv", "--pdeathsig", "TERM", "sleep", "600"], Path("/"), data_dir / "logs", priority=50
+        ),
         supervisord=client,
         publisher=Publisher(redis),
         open_database=own_database,
+        clock=SystemClock(),
     )
     stage = Stage(client, watcher, db)
     await watcher.look()
@@ -154,6 +166,61 @@ async def test_a_shard_that_ops_stopped_stays_stopped(stage: Stage) -> None:
     await stage.supervisord._call("stopProcess", "shard-00")
     await stage.watcher.look()
     assert (await stage.pids()).keys() == {"shard-01"}
+
+
+async def test_shards_come_and_go_with_the_wish(stage: Stage, data_dir: Path) -> None:
+    kept = await stage.pids()
+
+    async def is_so(*programs: str) -> bool:
+        await stage.watcher.look()
+        return (await stage.pids()).keys() == set(programs)
+
+    await stage.wish(4)
+    await until(lambda: is_so("shard-00", "shard-01", "shard-02", "shard-03"))
+    await stage.wish(3, host="another-host")
+    await stage.wish(1, host=HOST)
+    await until(lambda: is_so("shard-00"))
+    await until(lambda: stage.is_known("shard-00"))
+    assert [file.name for file in (data_dir / "supervisor").glob("*.conf")] == ["shard-00.conf"]
+    assert (await stage.pids())["shard-00"] == kept["shard-00"]  # nobody else was touched
+
+
+async def test_a_shard_that_supervisord_gave_up_is_started_again(stage: Stage, data_dir: Path) -> None:
+    marker = data_dir / "may-run"
+    command = ["setpriv", "--pdeathsig", "TERM", "sh", "-c", f"test -e {marker} && exec sleep 600"]
+    file = ProgramFile("shard-02", command, Path("/"), data_dir / "logs", priority=50)
+    file.write(data_dir / "supervisor")
+    conf = data_dir / "supervisor" / "shard-02.conf"
+    conf.write_text(conf.read_text().replace("startretries=100000", "startretries=0"))
+    await stage.supervisord.add("shard-02")
+    await stage.wish(3)
+
+    async def given_up() -> bool:
+        return {process.name: process.state for process in await stage.supervisord.processes()}["shard-02"] == "FATAL"
+
+    async def runs() -> bool:
+        await stage.watcher.look()
+        return "shard-02" in await stage.pids()
+
+    await until(given_up)
+    marker.touch()
+    await until(runs)
+
+
+async def test_stalled_shards_are_killed_one_at_a_time(stage: Stage) -> None:
+    pids = await stage.pids()
+    for program in PROGRAMS:
+        os.kill(pids[program], signal.SIGSTOP)
+        await stage.join(program, pids[program], late="7 s")
+    for _ in range(5):
+        await stage.watcher.look()
+
+    async def one_is_replaced() -> bool:
+        return len((await stage.pids()).items() - pids.items()) == 1
+
+    await until(one_is_replaced)
+    await stage.watcher.look()
+    assert len((await stage.pids()).items() & pids.items()) == 1
 
 
 async def test_nothing_outlives_a_killed_supervisord(stage: Stage, supervisord: "subprocess.Popen[bytes]") -> None:

@@ -16,7 +16,7 @@ from ops.environment import running_host
 from ops.programs import ROOT, main_config
 from shards import worker
 from shards.supervisor.program_file import ProgramFile
-from shards.supervisor.watcher import shard_program
+from shards.supervisor.programs import shard_program
 
 
 def parse(file: Path) -> RawConfigParser:
