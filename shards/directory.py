@@ -25,6 +25,11 @@ class Remembered(Generic[K, V]):
         self._clock = clock
         self._values: dict[K, tuple[float, V]] = {}
 
+    def known(self, key: K) -> V | None:
+        """The value, if it is remembered."""
+        found = self._values.get(key)
+        return found[1] if found is not None and found[0] > self._clock.monotonic() else None
+
     async def get(self, key: K) -> V:
         """The value; raises what reading it raises."""
         now = self._clock.monotonic()
@@ -49,6 +54,10 @@ class Directory:
     async def assistant(self, tenant_id: UUID, assistant_id: UUID) -> Assistant:
         """Who answers. Raises NotFound."""
         return await self._assistants.get((tenant_id, assistant_id))
+
+    def known_assistant(self, tenant_id: UUID, assistant_id: UUID) -> Assistant | None:
+        """Who answers, if that is remembered."""
+        return self._assistants.known((tenant_id, assistant_id))
 
     async def policy(self, tenant_id: UUID) -> str:
         """What happens to a reply whose delivery is unknown: "resend" or "hold"."""

@@ -13,6 +13,7 @@ from domain.answering.prompts import PROMPT_VERSION
 from domain.answering.rules import is_follow_up, reply_language, same_script, search_queries
 from domain.answering.sentences import Key, sentence
 from domain.answering.sources import Source, of_pair, of_passage, passage_receipt
+from domain.assistants.model import Assistant
 from domain.clients.chat import LlmError
 from domain.kit.clock import Clock
 from domain.kit.log import logger
@@ -87,9 +88,13 @@ class Answering:
         ANSWERS.labels(answer.receipt["way"]).inc()
         return replace(answer, receipt={**answer.receipt, "latency_ms": latency, "handoff": answer.handoff})
 
+    def instant(self, assistant: Assistant, text: str) -> Answer | None:
+        """The answer, where it is known without asking anybody."""
+        return Answer(text, receipt={"way": "echo"}) if assistant.mode == "echo" else None
+
     async def _decide(self, question: Question, emit: Emit) -> Answer:
-        if question.assistant.mode == "echo":
-            return Answer(question.text, receipt={"way": "echo"})
+        if (instant := self.instant(question.assistant, question.text)) is not None:
+            return instant
         language = reply_language(question)
         wanted = intent(question.text)
         if wanted == "person":

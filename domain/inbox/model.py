@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 Channel = Literal["telegram", "web"]
@@ -23,10 +23,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """A row on its way through a shard. `dialog_id` and `message_seq` are set once it is accepted."""
+    """A row on its way through a shard. `dialog_id` and `message_seq` are set once it is accepted. The fields are in
+    the order of the columns that queries.py reads."""
 
-    id: int
     tenant_id: UUID
+    id: int
     slot: int
     channel: Channel
     source: str
@@ -38,3 +39,15 @@ class InboxRow:
     dialog_id: UUID | None
     message_seq: int | None
     received_at: datetime
+
+
+class AcceptedRow(NamedTuple):
+    """A row whose message is in its dialog. `state` "accepted", or "done" where no turn follows; dialog and seq are
+    None where there was nothing to append; `answer_id` names an answer that was committed with it."""
+
+    tenant_id: UUID
+    id: int
+    dialog_id: UUID | None
+    seq: int | None
+    state: str
+    answer_id: UUID | None = None

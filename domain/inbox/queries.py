@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from domain.inbox.model import Arrival, InboxRow
+from domain.inbox.model import AcceptedRow, Arrival, InboxRow
 from domain.kit.db import Conn, Row
 
 # Accepts a batch: only arrivals whose key is new become rows. Keys are inserted in order, so two gateways with
@@ -26,10 +26,22 @@ WITH incoming AS (
 SELECT channel, source, source_id FROM fresh
 """
 
-# What waits in the owned slots, oldest first.
-FETCH_OPEN = """
-SELECT tenant_id, id, slot, channel, source, source_id, raw, state, attempts, epoch, dialog_id, message_seq, received_at
-FROM inbox WHERE slot = ANY($1::smallint[]) AND state = ANY($2::text[]) AND id > $3 ORDER BY id LIMIT $4
+_COLUMNS = """i.tenant_id, i.id, i.slot, i.channel, i.source, i.source_id, i.raw, i.state, i.attempts, i.epoch,
+    i.dialog_id, i.message_seq, i.received_at"""
+
+# What has arrived in these slots and is not in its dialog yet: so many rows of each slot, oldest first, so that a bot
+# that is flooded does not keep the others waiting. A look into the index for each slot: no plan can go wrong there.
+FETCH_READY = f"""
+SELECT {_COLUMNS} FROM unnest($1::smallint[]) AS s (slot) CROSS JOIN LATERAL (
+    SELECT * FROM inbox WHERE slot = s.slot AND state = 'ready' ORDER BY id LIMIT $2) i
+ORDER BY i.id
+"""
+
+# Accepted rows, and rows that were running when their owner was lost, with id > $2, oldest first.
+FETCH_UNANSWERED = f"""
+SELECT {_COLUMNS} FROM unnest($1::smallint[]) AS s (slot) CROSS JOIN LATERAL (
+    SELECT * FROM inbox WHERE slot = s.slot AND state IN ('accepted', 'running') AND id > $2 ORDER BY id LIMIT $3) i
+ORDER BY i.id LIMIT $3
 """
 
 # Where answers are owed, without the rows' bytes; `tenant_id` comes with the rows when they are read.
@@ -37,12 +49,15 @@ FETCH_OWED = """
 SELECT slot, id FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('accepted', 'running') ORDER BY id
 """
 
-# The message of each row is in its dialog now; rows that need no turn are done at once.
+# The message of each row is in its dialog now; rows that need no turn, or have their answer already, are done at once.
+# A row that is not ready any more is not in the result.
 MARK_ACCEPTED = """
-UPDATE inbox i SET state = t.state, dialog_id = t.dialog_id, message_seq = t.seq,
+UPDATE inbox i SET state = t.state, dialog_id = t.dialog_id, message_seq = t.seq, answer_id = t.answer_id,
     done_at = CASE WHEN t.state = 'done' THEN now() END
-FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[]) AS t (tenant_id, id, dialog_id, seq, state)
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[])
+    AS t (tenant_id, id, dialog_id, seq, state, answer_id)
 WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'ready'
+RETURNING i.id
 """
 
 # A turn starts: the attempt counts from here, before any work. Beginning again under the same epoch is the same
@@ -61,6 +76,14 @@ UPDATE inbox i SET state = 'done', answer_id = t.answer_id, done_at = now()
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[]) AS t (tenant_id, id, epoch, answer_id)
 WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state = 'running' AND i.epoch = t.epoch
 RETURNING i.id
+"""
+
+# The customer changed the message of an unanswered row: another row asks what it says now, and this one is over. A turn
+# that runs on it finds it done, and commits no answer to the old words.
+SUPERSEDE = """
+UPDATE inbox SET state = 'done', done_at = now()
+WHERE tenant_id = $1 AND slot = $2 AND state IN ('accepted', 'running') AND dialog_id = $3 AND message_seq = $4
+RETURNING id
 """
 
 # A turn was given up by drain or lease loss: the attempt does not count.
@@ -101,11 +124,21 @@ async def insert_arrivals(conn: Conn, arrivals: Sequence[Arrival]) -> set[tuple[
     return {(row["channel"], row["source"], row["source_id"]) for row in rows}
 
 
-async def fetch_open(
-    conn: Conn, *, slots: Sequence[int], states: Sequence[str], after: int, limit: int
-) -> list[InboxRow]:
-    """Open rows of the slots with id > after."""
-    return [_row(row) for row in await conn.fetch(FETCH_OPEN, slots, states, after, limit)]
+async def fetch_ready(conn: Conn, *, slots: Sequence[int], limit: int) -> list[InboxRow]:
+    """Rows that are not in their dialog yet, oldest first, at most `limit` of each slot."""
+    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, limit)]
+
+
+async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[InboxRow]:
+    """Accepted rows, and rows that were running when their owner was lost, with id > after: what a new owner must
+    answer."""
+    return [_row(row) for row in await conn.fetch(FETCH_UNANSWERED, slots, after, limit)]
+
+
+async def mark_accepted(conn: Conn, rows: Iterable[AcceptedRow]) -> int:
+    """The messages of these rows are in their dialogs; returns how many rows were still ready, as all should be."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return len(await conn.fetch(MARK_ACCEPTED, *columns))
 
 
 async def fetch_owed(conn: Conn, *, slots: Sequence[int]) -> list[tuple[int, int]]:
@@ -143,4 +176,4 @@ def _columns(rows: Iterable[tuple[object, ...]], width: int) -> tuple[list[objec
 
 
 def _row(row: Row) -> InboxRow:
-    return InboxRow(**{name: row[name] for name in InboxRow.__slots__})
+    return InboxRow(*row.values())

@@ -1,12 +1,12 @@
 """The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from domain.bus import Bell, Publisher, bell_channel
 from domain.inbox import queries
-from domain.inbox.model import Arrival, InboxRow
+from domain.inbox.model import Arrival
 from domain.inbox.rules import cause_of_death
 from domain.kit.batch import GroupCommit, all_of
 from domain.kit.db import Conn
@@ -59,21 +59,10 @@ class InboxWriter:
         return new
 
 
-async def fetch_ready(conn: Conn, *, slots: Sequence[int], limit: int) -> list[InboxRow]:
-    """Rows that are not in their dialog yet, oldest first."""
-    return await queries.fetch_open(conn, slots=slots, states=("ready",), after=0, limit=limit)
-
-
-async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[InboxRow]:
-    """Accepted rows, and rows that were running when their owner was lost: what a new owner must answer."""
-    return await queries.fetch_open(conn, slots=slots, states=("accepted", "running"), after=after, limit=limit)
-
-
-async def mark_accepted(conn: Conn, rows: Iterable[tuple[object, ...]]) -> None:
-    """(tenant, id, dialog, seq, state): the messages are in their dialogs. State is "accepted", or "done" where no turn
-    follows; dialog and seq may be None."""
-    given = list(rows)
-    await conn.execute(queries.MARK_ACCEPTED, *(list(column) for column in zip(*given, strict=True)))
+async def supersede(conn: Conn, *, tenant_id: UUID, slot: int, dialog_id: UUID, seq: int) -> bool:
+    """A message was edited before it was answered: its row is over, the edit's row takes its place. False if it was
+    answered already, or wants no answer."""
+    return bool(await conn.fetch(queries.SUPERSEDE, tenant_id, slot, dialog_id, seq))
 
 
 async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) -> None:
@@ -88,7 +77,10 @@ async def forget_old(conn: Conn, *, limit: int) -> int:
     return sum(int(tag.rpartition(" ")[2]) for tag in deleted)
 
 
+fetch_ready = queries.fetch_ready
+fetch_unanswered = queries.fetch_unanswered
 fetch_owed = queries.fetch_owed
+mark_accepted = queries.mark_accepted
 mark_running = queries.mark_running
 mark_done = queries.mark_done
 give_back = queries.give_back

@@ -90,6 +90,12 @@ class Database:
         async with _transaction(_opened(self._worker)) as conn:
             yield conn
 
+    @asynccontextmanager
+    async def worker_read(self) -> AsyncIterator[Conn]:
+        """A shard's connection for single statements that need no transaction around them: two round trips less."""
+        async with _connection(_opened(self._worker)) as conn:
+            yield conn
+
     @property
     def pools(self) -> dict[str, Pool]:
         """The open pools by role, for health and metrics."""
@@ -104,14 +110,19 @@ def _opened(pool: Pool | None) -> Pool:
 
 @asynccontextmanager
 async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
+    async with _connection(pool) as conn, conn.transaction():
+        yield conn
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Conn]:
     try:
         conn = await pool.acquire(timeout=5)
     except AWAY as error:
         raise Unavailable("The database does not answer; try again in a moment.", retry_after=2) from error
     try:
         try:
-            async with conn.transaction():
-                yield conn
+            yield conn
         finally:
             await pool.release(conn)
     except GONE as error:

@@ -30,6 +30,9 @@ class Assistant:
         await self.gate.wait()
         return Answer(question.text)
 
+    def instant(self, *_: object) -> None:
+        """Nothing: it thinks about everything."""
+
     def serve(self, *workers: Worker) -> None:
         """Answer for these workers from now on."""
         for worker in workers:
