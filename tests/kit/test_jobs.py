@@ -191,3 +191,86 @@ async def test_a_job_whose_verdict_was_not_stored_is_taken_again_by_its_owner(
             await jobs.run(db, job, {"test": handler})
     assert await _claim(db, held, [job.id]) == []  # as long as it runs here
     assert [again.id for again in await _claim(db, held, [])] == [job.id]
+
+
+async def test_a_job_asked_for_while_it_runs_runs_once_more(
+    db: Database, held: dict[int, int], enqueue: Enqueue
+) -> None:
+    tenant = await enqueue()
+    runs: list[int] = []
+
+    async def handler(job: Job, _: JobContext) -> None:
+        runs.append(job.attempts)
+        async with db.tenant_tx(tenant) as conn:
+            if len(runs) == 1:
+                await jobs.enqueue(conn, tenant_id=tenant, kind="test", key="1")
+
+    for _ in range(2):
+        [job] = await _claim(db, held)
+        await jobs.run(db, job, {"test": handler})
+    assert runs == [1, 1]
+    assert await _rows(db) == []
+
+
+async def test_asking_again_makes_a_waiting_job_due_earlier_but_not_one_that_failed(
+    db: Database, held: dict[int, int], enqueue: Enqueue
+) -> None:
+    tenant = await enqueue(delay=3600)
+    async with db.tenant_tx(tenant) as conn:
+        await jobs.enqueue(conn, tenant_id=tenant, kind="test", key="1")
+
+    async def handler(_: Job, __: JobContext) -> None:
+        raise RuntimeError("no luck")
+
+    [job] = await _claim(db, held)
+    with pytest.raises(RuntimeError):
+        await jobs.run(db, job, {"test": handler})
+    async with db.tenant_tx(tenant) as conn:
+        await jobs.enqueue(conn, tenant_id=tenant, kind="test", key="1")
+    assert await _claim(db, held) == []
+
+
+async def test_a_job_that_kills_its_worker_is_given_up(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
+    await enqueue()
+    for _ in range(jobs.MAX_ATTEMPTS):
+        await _claim(db, held)  # and the worker dies
+    [job] = await _claim(db, held)
+
+    async def handler(_: Job, __: JobContext) -> None:
+        raise AssertionError("it must not run again")
+
+    await jobs.run(db, job, {"test": handler})
+    [(state, _, error)] = await _rows(db)
+    assert (state, error) == ("failed", "the worker died 5 times while doing this")
+
+
+async def test_a_cancelled_job_stops_at_its_next_transaction_and_is_tidied_up(
+    db: Database, held: dict[int, int], enqueue: Enqueue
+) -> None:
+    tenant = await enqueue()
+    steps: list[str] = []
+
+    async def handler(job: Job, context: JobContext) -> None:
+        async with db.tenant_tx(tenant) as conn:
+            await jobs.cancel(conn, tenant_id=tenant, job_id=job.id)
+        async with context.tx():
+            steps.append("went on")
+
+    async def tidy(_: Job, context: JobContext) -> None:
+        async with context.tx():
+            steps.append("tidied up")
+
+    [job] = await _claim(db, held)
+    await jobs.run(db, job, {"test": handler}, {"test": tidy})
+    assert steps == ["tidied up"]
+    assert await _rows(db) == []
+
+
+async def test_a_cancelled_job_that_waits_does_not_begin(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
+    tenant = await enqueue(delay=3600)
+    async with db.tenant_tx(tenant) as conn:
+        [view] = await jobs.list_jobs(conn, tenant_id=tenant)
+        await jobs.cancel(conn, tenant_id=tenant, job_id=view.id)
+    [job] = await _claim(db, held)
+    await jobs.run(db, job, {})
+    assert await _rows(db) == []
