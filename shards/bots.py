@@ -86,14 +86,22 @@ class BotRegistry:
             self._seen.add((bot.tenant_id, bot.id))
         return bot
 
-    async def call(self, bot: Bot, method: str, payload: dict[str, object]) -> Outcome:
-        """Call a method as this bot. Raises LostOwnership for a bot that is not ours any more."""
+    def known(self, bot_id: int) -> Bot | None:
+        """The bot, if it is in memory."""
+        known = self._known.get(bot_id)
+        return known.bot if known else None
+
+    async def call(
+        self, bot: Bot, method: str, payload: dict[str, object], admit: Callable[[], bool] | None = None
+    ) -> Outcome:
+        """Call a method as this bot; `admit` as in TelegramClient.call. Raises LostOwnership for one that is not ours
+        any more."""
         known = self._known.get(bot.id)
         if known is None or not self._ownership.owns(bot.slot):
             raise LostOwnership(f"bot {bot.id} is not ours")
         if known.token is None:
             return NotSent(OTHER_KEY)
-        return await self._client.call(known.token, method, payload, seconds=CALL_SECONDS)
+        return await self._client.call(known.token, method, payload, seconds=CALL_SECONDS, admit=admit)
 
     async def token_died(self, bot: Bot, reason: str) -> None:
         """Telegram does not accept the token any more: the bot stops until its tenant gives a new one."""

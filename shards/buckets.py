@@ -1,38 +1,61 @@
-"""Rate limits with exact sliding windows. Pure: time is given.
+"""Rate limits with exact sliding windows, and what a 429 teaches. Pure: time is given.
 
 A token bucket of burst B and rate R lets B + R through in one second; Telegram counts any second. So each limit is a
 log of the last N sends: one more is allowed when the oldest of them is a period away.
 """
 
 from bisect import insort
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from typing import NamedTuple
+
+JITTER = 0.01  # seconds added to each period: two requests do not take the same time on their way to Telegram
 
 
-class SlidingWindow:
-    """At most `limit` events in any `period` seconds."""
+class Rule(NamedTuple):
+    """At most `limit` sends in any `period` seconds."""
 
-    __slots__ = ("_times", "limit", "period")
+    limit: int
+    period: float
 
-    def __init__(self, limit: int, period: float) -> None:
-        self.limit = limit
-        self.period = period
-        self._times: deque[float] = deque()
 
-    def ready_at(self, now: float) -> float:
-        """When the next event is allowed: `now`, or later."""
-        self._expire(now)
-        if len(self._times) < self.limit:
-            return now
-        return self._times[len(self._times) - self.limit] + self.period
+# Telegram's limits for one chat: about 1/s with a short burst in private, 20 a minute in a group.
+PRIVATE = (Rule(3, 3.0 + JITTER),)
+GROUP = (Rule(1, 1.0 + JITTER), Rule(20, 60.0 + JITTER))
+
+
+def chat_rules(chat_id: int) -> tuple[Rule, ...]:
+    """What holds in a chat; groups and channels have negative ids."""
+    return GROUP if chat_id < 0 else PRIVATE
+
+
+class Window:
+    """The sends that its rules still need: one log of times for all of them."""
+
+    __slots__ = ("_times", "rules")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self._times: list[float] = []
+
+    def ready_at(self, now: float, *, ahead: int = 0) -> float:
+        """When a send is allowed that `ahead` others, not counted yet, go before: `now`, or later."""
+        times, ready = self._times, now
+        for limit, period in self.rules:
+            index = len(times) - limit + ahead
+            if index < 0:
+                continue
+            # With as many ahead as fit, the first of those is the one that has to be a period away.
+            ready = max(ready, (times[index] if index < len(times) else now) + period)
+        return ready
 
     def take(self, now: float) -> None:
-        """Count an event; one that is recalled may be older than what was counted since."""
-        if self._times and now < self._times[-1]:
-            insort(self._times, now)
+        """Count a send; one that is recalled may be older than what was counted since."""
+        times = self._times
+        if times and now < times[-1]:
+            insort(times, now)
         else:
-            self._times.append(now)
+            times.append(now)
+        self._expire(times[-1])
 
     def idle(self, now: float) -> bool:
         """Whether nothing is remembered."""
@@ -40,66 +63,133 @@ class SlidingWindow:
         return not self._times
 
     def count(self, now: float) -> int:
-        """Events in the last period."""
+        """Sends in the last (longest) period."""
         self._expire(now)
         return len(self._times)
 
     def _expire(self, now: float) -> None:
-        while self._times and self._times[0] <= now - self.period:
-            self._times.popleft()
+        times = self._times
+        gone, edge = 0, now - self.rules[-1].period
+        while gone < len(times) and times[gone] <= edge:
+            gone += 1
+        if gone:
+            del times[:gone]
 
 
-def chat_windows(chat_id: int) -> tuple[SlidingWindow, ...]:
-    """Telegram's limits for one chat: about 1/s with a short burst in private, 20 a minute in a group."""
-    if chat_id < 0:
-        return (SlidingWindow(1, 1.0), SlidingWindow(20, 60.0))
-    return (SlidingWindow(3, 3.0),)
-
-
-@dataclass(slots=True)
 class BotLimits:
-    """The windows of one bot and of its chats that were written to lately."""
+    """The windows of one bot and of its chats that were written to lately; holds; the probe.
 
-    rate: int
-    bot: SlidingWindow = field(init=False)
-    chats: dict[int, tuple[SlidingWindow, ...]] = field(default_factory=dict)
-    holds: dict[int, float] = field(default_factory=dict)
-    windows_of: Callable[[int], tuple[SlidingWindow, ...]] = chat_windows
+    Replies may use the bot's whole window. A broadcast's sends are spread evenly over it, so that the next place is
+    never far, and leave as many places free as replies were sent in the last second.
 
-    def __post_init__(self) -> None:
-        self.bot = SlidingWindow(self.rate, 1.0)
+    A 429 names no limit: its chat is held, and one send to another chat probes whether the bot may go on. Until that
+    is answered nothing else is sent; if it is refused too, the whole bot is held.
+    """
 
-    def ready_at(self, chat_id: int, now: float) -> float:
-        """When a send to this chat is allowed."""
-        return max(self.bot.ready_at(now), self.chat_ready_at(chat_id, now))
+    __slots__ = ("_bulk_at", "_probe", "_probing", "_replies", "bot", "chats", "held_until", "holds", "rate")
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.bot = Window((Rule(rate, 1.0 + JITTER),))
+        self._replies = Window((Rule(rate, 1.0),))
+        self.chats: dict[int, Window] = {}
+        self.holds: dict[int, float] = {}
+        self.held_until = 0.0
+        self._bulk_at = 0.0
+        self._probing = False  # since a 429: one at a time
+        self._probe: int | None = None  # the chat whose answer is waited for
+
+    def set_rate(self, rate: int) -> None:
+        """The tenant changed it."""
+        if rate != self.rate:
+            self.rate = rate
+            self.bot.rules = (Rule(rate, 1.0 + JITTER),)
+
+    def bot_ready_at(self, now: float, *, ahead: int = 0, bulk: bool = False) -> float:
+        """When the bot may send, with `ahead` sends under way that are not counted yet; inf: not before an answer."""
+        if self._probing and (ahead or self._probe is not None):
+            return float("inf")
+        ready = max(self.bot.ready_at(now, ahead=ahead), self.held_until)
+        if bulk:
+            kept = min(self.rate // 3, self._replies.count(now))
+            ready = max(ready, self.bot.ready_at(now, ahead=ahead + kept), self._bulk_at + ahead / self.rate)
+        return ready
 
     def chat_ready_at(self, chat_id: int, now: float) -> float:
         """When the chat alone would allow it."""
-        windows = self.chats.get(chat_id, ())
-        held = self.holds.get(chat_id, 0.0)
-        return max([now, held, *(window.ready_at(now) for window in windows)])
+        window = self.chats.get(chat_id)
+        ready = window.ready_at(now) if window is not None else now
+        return max(ready, self.holds[chat_id]) if chat_id in self.holds else ready
 
-    def take(self, chat_id: int, now: float) -> None:
-        """Count a send."""
-        self.bot.take(now)
-        windows = self.chats.get(chat_id)
-        if windows is None:
-            windows = self.chats[chat_id] = self.windows_of(chat_id)
-        for window in windows:
-            window.take(now)
+    def ready_at(self, chat_id: int, now: float) -> float:
+        """When a send to this chat is allowed."""
+        return max(self.bot_ready_at(now), self.chat_ready_at(chat_id, now))
+
+    def take(self, chat_id: int, now: float, *, bulk: bool = False) -> None:
+        """Count a send: it is written now."""
+        self._count(chat_id, now)
+        if bulk:
+            # Up to three late ones are caught up with; the window holds all the same.
+            self._bulk_at = max(self._bulk_at, now - 3 / self.rate) + 1 / self.rate
+        else:
+            self._replies.take(now)
+        if self._probing:
+            self._probe = chat_id
+
+    def take_spare(self, chat_id: int, now: float, *, shown: bool) -> bool:
+        """Count an ephemeral send, if that delays no real one: a third of the bot's window stays free, and (`shown`:
+        it counts in the chat, as a draft does) a place in the chat's."""
+        if self._probing or self.bot_ready_at(now) > now or self.bot.count(now) * 3 > self.rate * 2:
+            return False
+        if not shown:
+            self.bot.take(now)
+            return True
+        window = self.chats.get(chat_id)
+        if self.chat_ready_at(chat_id, now) > now or (window is not None and window.ready_at(now, ahead=1) > now):
+            return False
+        self._count(chat_id, now)
+        return True
 
     def hold(self, chat_id: int, until: float) -> None:
-        """Telegram asked for quiet in this chat."""
+        """Quiet in this chat; a hold is never shortened."""
         self.holds[chat_id] = max(until, self.holds.get(chat_id, 0.0))
+
+    def flooded(self, chat_id: int, until: float) -> None:
+        """A 429: quiet in this chat, and in all of them if it was the probe. The next send is a probe."""
+        self.hold(chat_id, until)
+        if self._probe == chat_id:
+            self.held_until = max(self.held_until, until)
+        if self._probe in {None, chat_id}:
+            self._probe = None
+        self._probing = True
+
+    def answered(self, chat_id: int) -> None:
+        """Any other end of a send; of the probe: the bot may go on."""
+        if self._probe == chat_id:
+            self._probe = None
+            self._probing = False
+
+    def suspect(self) -> None:
+        """The last owner had met a 429, and maybe of the whole bot: begin with a probe."""
+        self._probing = True
 
     def recall(self, sends: Iterable[tuple[int, float]], now: float) -> None:
         """Rebuild from (chat, age in seconds) of the last minute's sends, after a slot moved here."""
         for chat_id, age in sorted(sends, key=lambda send: -send[1]):
-            self.take(chat_id, now - age)
+            self._count(chat_id, now - age)
 
     def evict(self, now: float) -> None:
         """Forget chats that are idle."""
         self.holds = {chat: until for chat, until in self.holds.items() if until > now}
-        idle = [chat for chat, windows in self.chats.items() if all(window.idle(now) for window in windows)]
-        for chat in idle:
-            del self.chats[chat]
+        self.chats = {chat: window for chat, window in self.chats.items() if not window.idle(now)}
+
+    def idle(self, now: float) -> bool:
+        """Whether nothing here would be missed."""
+        return not (self.chats or self.holds or self._probing or self.held_until > now or self.bot.count(now))
+
+    def _count(self, chat_id: int, now: float) -> None:
+        self.bot.take(now)
+        window = self.chats.get(chat_id)
+        if window is None:
+            window = self.chats[chat_id] = Window(chat_rules(chat_id))
+        window.take(now)

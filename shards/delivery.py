@@ -30,7 +30,7 @@ class Sent:
     error: str | None = None
     resends: int = 0
     delay: float = 0
-    payload: dict[str, Any] | None = None
+    change: tuple[str, dict[str, Any]] | None = None  # (method, payload) of the next attempt
     moved_to: int | None = None
     chat_gone: bool = False
 
@@ -119,8 +119,9 @@ async def _settle(conn: Conn, items: Sequence[Sent]) -> _Settled:
 async def _follow_up(conn: Conn, item: Sent) -> None:
     """What an unusual outcome asks for beside its mark; none of it happens on the way of an ordinary send."""
     row = item.row
-    if item.payload is not None:
-        await outbox.change_payload(conn, tenant_id=row.tenant_id, row_id=row.id, payload=item.payload)
+    if item.change is not None:
+        method, payload = item.change
+        await outbox.change_send(conn, tenant_id=row.tenant_id, row_id=row.id, method=method, payload=payload)
     if item.moved_to is not None:
         await outbox.move_chat(conn, tenant_id=row.tenant_id, bot_id=row.bot_id, old=row.chat_id, new=item.moved_to)
     if item.state in {"failed", "uncertain"} and row.parts > 1:

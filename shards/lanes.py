@@ -1,26 +1,86 @@
-"""The lane of one bot: a line per chat, strictly in order; chats take turns; windows decide when."""
+"""The lane of one bot: replies before broadcasts, in each a line per chat, strictly in order; windows decide when.
+
+No task belongs to a lane: whatever may change what can be sent calls `pump`, which starts what may go and sets a timer
+for the rest. A row is started LEAD seconds before the windows open, so that it is marked `sending` by then; it is
+counted where it is written (`Admission.ask`), with the connection in hand.
+"""
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import count
+from typing import TypedDict
 
 from domain.kit.clock import Clock
-from domain.kit.errors import Unavailable
-from domain.kit.log import logger
 from domain.kit.tasks import Tasks
-from domain.outbox import OutboxRow
+from domain.outbox import BULK, OutboxRow
 from shards.buckets import BotLimits
+from shards.lines import Lines
 
-log = logger(__name__)
+IN_FLIGHT = 60  # sends of one bot between mark and outcome; a bot at 30/s whose answers take two seconds needs as many
+LEAD = 0.02  # seconds a row is started before its window opens: what its mark takes to commit
+PUT_BACK = 0.25  # seconds: a marked row that would wait longer is put back, so that few are `sending` at a crash
+HELD = 100  # rows of a kind in memory; the rest waits in Postgres (a faster bot holds three seconds' worth)
+FLOODS_KEPT = 1000  # times of 429s, for the last hour's count
+HOUR = 3600.0
 
-IN_FLIGHT = 30  # sends of one bot between mark and answer
-EVICT_EVERY = 60.0  # seconds
+
+class Figures(TypedDict):
+    """A lane as /metrics/telegram-rate-limit shows it; times in seconds from now."""
+
+    rate: int
+    tokens: int
+    queue: int
+    queue_bulk: int
+    more_waiting: bool
+    in_flight: int
+    held_for: float
+    chats_held: int
+    floods_hour: int
+    floods_total: int
+
+
+class Admission:
+    """One send's right to be written, asked for with the connection in hand."""
+
+    __slots__ = ("_row", "asked", "given", "lane")
+
+    def __init__(self, lane: "Lane", row: OutboxRow) -> None:
+        self.lane = lane
+        self._row = row
+        self.asked = self.given = False
+
+    def ask(self) -> bool:
+        """Whether it may be written now; if so it is counted, and must be."""
+        self.asked = True
+        self.given = self.lane.admit(self._row)
+        return self.given
 
 
 class Lane:
-    """Sends of one bot. Exists while the bot's slot is ours; its task, while something waits."""
+    """Sends of one bot, while its slot is ours."""
+
+    __slots__ = (
+        "_ahead",
+        "_behind",
+        "_bulk",
+        "_busy",
+        "_clock",
+        "_floods",
+        "_floods_total",
+        "_frozen",
+        "_idle",
+        "_known",
+        "_limits",
+        "_loop",
+        "_may_act",
+        "_rate",
+        "_replies",
+        "_send",
+        "_tasks",
+        "_timer",
+        "paused",
+        "slot",
+    )
 
     def __init__(
         self,
@@ -28,88 +88,146 @@ class Lane:
         slot: int,
         clock: Clock,
         tasks: Tasks,
-        send: Callable[["Lane", OutboxRow], Awaitable[OutboxRow | None]],
-        find_rate: Callable[[], Awaitable[int | None]],
+        send: Callable[[Admission, OutboxRow], Awaitable[OutboxRow | None]],
+        rate: Callable[[], int | None],
+        may_act: Callable[[int], bool],
     ) -> None:
         self.slot = slot
+        self.paused = False  # the bot may not send: its rows stay in Postgres
+        self._behind: set[bool] = set()  # kinds (bulk or not) of which Postgres has rows that are not here
         self._clock = clock
         self._tasks = tasks
         self._send = send
-        self._find_rate = find_rate
+        self._rate = rate
+        self._may_act = may_act
         self._limits = BotLimits(30)
-        self._lines: dict[int, deque[OutboxRow]] = {}
-        self._turns: list[tuple[float, int, int]] = []  # (ready at, tie, chat): chats whose head may go
-        self._tie = count()
+        self._replies, self._bulk = Lines(), Lines()
         self._known: set[int] = set()
         self._busy: set[int] = set()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._ahead = 0  # started, and not counted yet
         self._idle = asyncio.Event()
         self._idle.set()
-        self._changed = asyncio.Event()
-        self._stopped = asyncio.Event()
         self._frozen = False
-        self._running = False
-        self._evicted_at = clock.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._floods: deque[float] = deque(maxlen=FLOODS_KEPT)
+        self._floods_total = 0
 
     @property
     def in_flight(self) -> int:
-        """Sends between mark and answer."""
+        """Sends between mark and outcome."""
         return len(self._busy)
+
+    @property
+    def known(self) -> Iterable[int]:
+        """The ids of the rows that are here."""
+        return self._known
 
     @property
     def waiting(self) -> int:
         """Rows in the lines."""
-        return len(self._known)
+        return len(self._replies) + len(self._bulk)
 
-    def add(self, row: OutboxRow) -> None:
-        """A row waits; adding it again changes nothing."""
-        if self._frozen:
+    @property
+    def place(self) -> int:
+        """How many rows of a kind are kept here."""
+        return max(HELD, 3 * self._limits.rate)
+
+    def room(self, bulk: bool) -> bool:
+        """Whether half of the place for a kind is free."""
+        return 2 * len(self._bulk if bulk else self._replies) <= self.place
+
+    def note_rest(self, bulk: bool, more: bool) -> None:
+        """Whether Postgres has more rows of a kind than were just read."""
+        (self._behind.add if more else self._behind.discard)(bulk)
+
+    def add(self, rows: Iterable[OutboxRow]) -> None:
+        """Rows wait; adding one again changes nothing."""
+        if self._frozen or not self._may_send():
             return
-        self._start_work()
-        if row.id in self._known:
-            return
-        self._known.add(row.id)
-        if row.wait:
-            self.hold(row.chat_id, row.wait)
-        line = self._lines.setdefault(row.chat_id, deque())
-        line.append(row)
-        if len(line) == 1 and row.chat_id not in self._busy:
-            self._queue(row.chat_id)
+        now = self._clock.monotonic()
+        for row in rows:
+            if row.id not in self._known:
+                self._known.add(row.id)
+                self._insert(row, now)
+        self.pump()
+
+    def offer(self, row: OutboxRow) -> None:
+        """A row that was just committed: taken unless older ones are still only in Postgres, or it is full here."""
+        bulk = row.priority >= BULK
+        if not self._behind and len(self._bulk if bulk else self._replies) < self.place:
+            self.add([row])
+        else:
+            self._behind.add(bulk)
 
     def hold(self, chat_id: int, seconds: float) -> None:
-        """Telegram asked for quiet in this chat."""
+        """Wait with this chat."""
         self._limits.hold(chat_id, self._clock.monotonic() + seconds)
 
-    def recall(self, sends: Iterable[tuple[int, float]], rate: int) -> None:
-        """Rebuild the windows from the last minute's sends: (chat, age in seconds)."""
-        self._set_rate(rate)
-        self._limits.recall(sends, self._clock.monotonic())
-
-    def take_spare(self, rate: int) -> bool:
-        """Count an ephemeral send if the bot's window has more than a third free; it may not delay a real one."""
-        self._set_rate(rate)
+    def flooded(self, chat_id: int, seconds: float) -> None:
+        """Telegram said 429."""
         now = self._clock.monotonic()
-        if self._limits.bot.count(now) * 3 > rate * 2:
+        self._floods.append(now)
+        self._floods_total += 1
+        self._limits.flooded(chat_id, now + seconds)
+
+    def answered(self, chat_id: int) -> None:
+        """Telegram said anything else, or nothing."""
+        self._limits.answered(chat_id)
+
+    def recall(self, sends: Iterable[tuple[int, float]]) -> None:
+        """Rebuild the windows from the last minute's marks: (chat, age in seconds); written up to PUT_BACK later."""
+        now = self._clock.monotonic()
+        self._limits.recall(((chat, max(0.0, age - PUT_BACK)) for chat, age in sends), now)
+
+    def take_spare(self, chat_id: int, *, shown: bool) -> bool:
+        """Count an ephemeral send, if it delays no real one."""
+        if not self._may_send():
             return False
-        self._limits.bot.take(now)
+        return self._limits.take_spare(chat_id, self._clock.monotonic(), shown=shown)
+
+    async def wait_turn(self, row: OutboxRow) -> bool:
+        """Wait, shortly, until the windows allow a started row; False if it has to go back."""
+        while not self._frozen:
+            now = self._clock.monotonic()
+            wait = self._limits.ready_at(row.chat_id, now) - now
+            if wait <= 0:
+                return True
+            if wait > PUT_BACK:
+                return False
+            await self._clock.sleep(wait)
+        return False
+
+    def admit(self, row: OutboxRow) -> bool:
+        """Count a send, if it may be written this very moment."""
+        now = self._clock.monotonic()
+        if self._frozen or not self._may_act(self.slot) or self._limits.ready_at(row.chat_id, now) > now:
+            return False
+        self._limits.take(row.chat_id, now, bulk=row.priority >= BULK)
+        self._ahead -= 1
         return True
 
-    async def pass_windows(self, chat_id: int, rate: int) -> bool:
-        """Wait until the windows allow a send, and count it; False if the lane was frozen before."""
-        self._set_rate(rate)
-        while (wait := self._limits.ready_at(chat_id, self._clock.monotonic()) - self._clock.monotonic()) > 0:
-            if await self._frozen_within(wait):
-                return False
-        self._limits.take(chat_id, self._clock.monotonic())
-        return not self._frozen
+    def pump(self) -> None:
+        """Start what may go, and come back when more may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._frozen or not (self._replies or self._bulk) or not self._may_send():
+            return
+        now = self._clock.monotonic()
+        wake = min(self._start_from(self._replies, now, bulk=False), self._start_from(self._bulk, now, bulk=True))
+        if wake < float("inf"):
+            self._timer = self._loop.call_later(max(0.001, wake - now), self.pump)
+
+    def drop_chat(self, chat_id: int) -> None:
+        """What waits for this chat is read from Postgres again: it was changed there."""
+        for lines in (self._replies, self._bulk):
+            self._known.difference_update(row.id for row in lines.drop(chat_id))
 
     def freeze(self) -> None:
         """Send nothing more."""
         self._frozen = True
-        self._stopped.set()
-        self._lines.clear()
-        self._turns.clear()
-        self._changed.set()
+        self._clear()
 
     async def wait_idle(self, seconds: float) -> None:
         """Until nothing is in flight, or the time is up."""
@@ -119,106 +237,105 @@ class Lane:
         except TimeoutError:
             pass
 
-    async def _frozen_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopped.wait()
-        except TimeoutError:
+    def evict(self) -> bool:
+        """Forget the windows of idle chats; True if nothing here would be missed."""
+        now = self._clock.monotonic()
+        self._limits.evict(now)
+        while self._floods and self._floods[0] < now - HOUR:
+            self._floods.popleft()
+        return not (self._known or self._floods or self._behind or self.paused) and self._limits.idle(now)
+
+    def figures(self) -> Figures:
+        """What it does now."""
+        limits, now = self._limits, self._clock.monotonic()
+        return {
+            "rate": limits.rate,
+            "tokens": max(0, limits.rate - limits.bot.count(now)),
+            "queue": len(self._replies),
+            "queue_bulk": len(self._bulk),
+            "more_waiting": bool(self._behind),
+            "in_flight": len(self._busy),
+            "held_for": round(max(0.0, limits.held_until - now), 3),
+            "chats_held": sum(until > now for until in limits.holds.values()),
+            "floods_hour": sum(at > now - HOUR for at in self._floods),
+            "floods_total": self._floods_total,
+        }
+
+    def _may_send(self) -> bool:
+        rate = self._rate()
+        self.paused = rate is None
+        if rate is None:
+            self._clear()
             return False
+        self._limits.set_rate(rate)
         return True
 
-    def _set_rate(self, rate: int) -> None:
-        if self._limits.rate != rate:
-            self._limits.rate = self._limits.bot.limit = rate
+    def _clear(self) -> None:
+        """What waits stays in Postgres; what is under way ends by itself."""
+        for lines in (self._replies, self._bulk):
+            self._known.difference_update(row.id for row in lines)
+            lines.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _start_work(self) -> None:
-        if not self._running:
-            self._running = True
-            self._tasks.short("lane", self._work())
+    def _insert(self, row: OutboxRow, now: float) -> None:
+        if row.wait:
+            self._limits.hold(row.chat_id, now + row.wait)
+            self._limits.suspect()
+        lines = self._lines_of(row)
+        lines.insert(row)
+        if row.chat_id not in self._busy:
+            lines.queue(row.chat_id, self._limits.chat_ready_at(row.chat_id, now))
 
-    def _queue(self, chat_id: int) -> None:
-        ready = self._limits.chat_ready_at(chat_id, self._clock.monotonic())
-        heapq.heappush(self._turns, (ready, next(self._tie), chat_id))
-        self._changed.set()
+    def _lines_of(self, row: OutboxRow) -> Lines:
+        return self._bulk if row.priority >= BULK else self._replies
 
-    async def _work(self) -> None:
-        """Start sends as the windows allow, until nothing waits."""
-        try:
-            while not self._frozen and (self._turns or self._busy):
-                await self._step()
-                self._evict()
-        except Unavailable as error:
-            log.warning("lane.paused", reason=error.detail)  # the next look at the outbox goes on with it
-        finally:
-            self._running = False
-            self._evict(always=True)
+    def _start_from(self, lines: Lines, now: float, *, bulk: bool) -> float:
+        """Start what may go of these; returns when to look again (inf: when a send is over)."""
+        until = now + LEAD
+        while (turn := lines.first()) is not None and len(self._busy) < IN_FLIGHT:
+            ready, chat_id = turn
+            may = max(ready, self._limits.bot_ready_at(now, ahead=self._ahead, bulk=bulk))
+            if may > until:
+                return may - LEAD
+            if chat_id in self._busy:
+                lines.skip()
+            elif (later := self._limits.chat_ready_at(chat_id, now)) > until:
+                lines.skip()
+                lines.queue(chat_id, later)
+            elif (row := lines.take()) is not None:
+                self._start(row)
+        return float("inf")
 
-    def _evict(self, *, always: bool = False) -> None:
-        """Forget the windows of idle chats; a lane that is never empty does so once a minute."""
-        now = self._clock.monotonic()
-        if always or now - self._evicted_at >= EVICT_EVERY:
-            self._evicted_at = now
-            self._limits.evict(now)
-
-    async def _step(self) -> None:
-        self._changed.clear()
-        if not self._turns:
-            await self._changed.wait()
-            return
-        if await self._find_rate() is None:
-            self._drop_all()
-        if not self._turns:
-            return
-        ready, _, chat_id = self._turns[0]
-        wait = max(ready, self._limits.bot.ready_at(self._clock.monotonic())) - self._clock.monotonic()
-        if wait > 0:
-            await self._pause(wait)
-            return
-        await self._room.acquire()
-        if self._frozen or not self._turns:
-            self._room.release()
-            return
-        heapq.heappop(self._turns)
-        self._start(chat_id)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
-
-    def _start(self, chat_id: int) -> None:
-        row = self._lines[chat_id].popleft()
-        self._busy.add(chat_id)
+    def _start(self, row: OutboxRow) -> None:
+        self._busy.add(row.chat_id)
+        self._ahead += 1
         self._idle.clear()
-        self._tasks.short("send", self._send_one(chat_id, row))
+        self._tasks.short("send", self._send_one(row))
 
-    async def _send_one(self, chat_id: int, row: OutboxRow) -> None:
+    async def _send_one(self, row: OutboxRow) -> None:
         again: OutboxRow | None = None
+        admission = Admission(self, row)
         try:
-            again = await self._send(self, row)
+            again = await self._send(admission, row)
         finally:
-            self._room.release()
-            self._busy.discard(chat_id)
+            if admission.given:
+                self._limits.answered(row.chat_id)
+            else:
+                self._ahead -= 1
+            self._busy.discard(row.chat_id)
             if not self._busy:
                 self._idle.set()
-            self._after(chat_id, row, again)
+            self._after(row, again)
 
-    def _after(self, chat_id: int, row: OutboxRow, again: OutboxRow | None) -> None:
-        line = self._lines.get(chat_id)
-        if again is not None and line is not None and not self._frozen:
-            line.appendleft(again)
+    def _after(self, row: OutboxRow, again: OutboxRow | None) -> None:
+        now = self._clock.monotonic()
+        if again is not None and not self._frozen and not self.paused:
+            self._lines_of(again).insert(again)
         else:
             self._known.discard(row.id)
-        if line:
-            self._queue(chat_id)
-        else:
-            self._lines.pop(chat_id, None)
-            self._changed.set()
-
-    def _drop_all(self) -> None:
-        """The bot is paused: what waits stays in Postgres and is looked at again every second."""
-        self._lines.clear()
-        self._turns.clear()
-        self._known.clear()
+        for lines in (self._replies, self._bulk):
+            if row.chat_id in lines:
+                lines.queue(row.chat_id, self._limits.chat_ready_at(row.chat_id, now))
+        self.pump()

@@ -1,43 +1,37 @@
 """Sends of the owned slots: a lane per bot, a line per chat, exact windows, one send of a chat at a time.
 
-A send is marked `sending` and committed, then the windows are asked, then the socket is written; what is not known to
-have failed is never repeated by itself except once, by the tenant's policy (DESIGN 4).
+Memory is bounded: of each bot the first rows are here, the rest waits in Postgres and is read as there is room. Rows
+are taken over as they are committed (`push`); a look at the outbox every second finds what no bell announced.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from uuid import UUID
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
 
 from domain.bots import Bot
-from domain.clients.telegram import Outcome
+from domain.bus import Publisher
+from domain.clients.telegram import Outcome, Refused
 from domain.kit.clock import Clock
 from domain.kit.db import Database
-from domain.kit.errors import LostOwnership, NotFound, Unavailable
+from domain.kit.errors import Unavailable
 from domain.kit.log import logger
-from domain.kit.metrics import Counter
 from domain.kit.tasks import Tasks
 from domain.outbox import OutboxRow
 from domain.outbox import service as outbox
-from domain.outbox.rules import Verdict, judge
-from shards.delivery import DeliveryMarks, Sent
-from shards.lanes import Lane
+from shards.delivery import DeliveryMarks
+from shards.figures import publish_figures
+from shards.lanes import HELD, Lane
 from shards.ownership import Ownership
+from shards.sending import FLOODS, Call, FindBot, Policy, Sending, TokenDied
 
 log = logger(__name__)
 
 LOOK_EVERY = 1.0  # seconds between looks at the outbox, should every bell be lost
-PAGE = 1000
+REPORT_EVERY = 2.0  # seconds between figures for /metrics/telegram-rate-limit
+EVICT_EVERY = 60.0  # seconds between looks for idle chats and lanes
+MAX_BULK = 20_000  # rows in memory above which no more of broadcasts are read
 DEFAULT_RATE = 30  # messages a second
 SETTLE = 12.0  # seconds a send on the wire gets when its slot is handed over
-
-SENDS = Counter("replyx_telegram_sends_total", "Sends by what became of them", ["state"])
-UNCERTAIN = Counter("replyx_telegram_orphans_total", "Sends that were on the wire when their worker stopped")
-
-Call = Callable[[Bot, str, dict[str, object]], Awaitable[Outcome]]
-FindBot = Callable[[int], Awaitable[Bot | None]]
-Policy = Callable[[UUID], Awaitable[str]]
-TokenDied = Callable[[Bot, str], Awaitable[None]]
 
 
 class Sender:
@@ -47,45 +41,59 @@ class Sender:
         self,
         *,
         db: Database,
+        publisher: Publisher,
         ownership: Ownership,
         marks: DeliveryMarks,
         call: Call,
         find_bot: FindBot,
+        known_bot: Callable[[int], Bot | None],
         policy: Policy,
         token_died: TokenDied,
         clock: Clock,
     ) -> None:
         self._db = db
+        self._publisher = publisher
         self._ownership = ownership
-        self._marks = marks
         self._call = call
         self._find_bot = find_bot
-        self._policy = policy
-        self._token_died = token_died
+        self._known_bot = known_bot
         self._clock = clock
         self._lanes: dict[int, Lane] = {}
         self._open: set[int] = set()
+        self._looked: set[int] = set()  # open slots whose older rows have been read
         self._wake = asyncio.Event()
         self._tasks = Tasks("outbox")
+        self._reported_at = self._evicted_at = 0.0
+        self._sending = Sending(
+            ownership=ownership,
+            marks=marks,
+            call=call,
+            find_bot=find_bot,
+            policy=policy,
+            token_died=token_died,
+            moved=self.ring,
+            clock=clock,
+        )
 
     def ring(self) -> None:
         """Something may be in the outbox."""
         self._wake.set()
 
     def push(self, rows: Sequence[OutboxRow]) -> None:
-        """Rows that were just committed: no need to read them again."""
+        """Rows that were just committed: no need to read them again, unless older ones of their slot are unread."""
         for row in rows:
-            if row.slot in self._open and self._ownership.owns(row.slot):
-                self._lane(row.bot_id, row.slot).add(row)
+            if row.slot in self._looked and self._ownership.owns(row.slot):
+                self._lane(row.bot_id, row.slot).offer(row)
 
     async def run(self) -> None:
         """Eternal: find what waits."""
         while True:
             self._wake.clear()
             try:
-                await self._look(sorted(self._open))
+                await self._look()
             except Unavailable as error:
                 log.warning("outbox.paused", reason=error.detail)
+            await self._tend()
             try:
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._wake.wait()
@@ -93,13 +101,19 @@ class Sender:
                 pass
 
     async def send_ephemeral(self, bot_id: int, method: str, payload: dict[str, object]) -> Outcome | None:
-        """A draft or an action: sent if the bot's window has room now, else dropped (None)."""
+        """A draft or an action: sent if the windows have room to spare now, else dropped (None)."""
         bot = await self._find_bot(bot_id)
         if bot is None or bot.slot not in self._open or not self._ownership.owns(bot.slot):
             return None
-        if not self._lane(bot.id, bot.slot).take_spare(bot.rate):
+        lane = self._lane(bot.id, bot.slot)
+        chat_id = payload["chat_id"]
+        if not isinstance(chat_id, int) or not lane.take_spare(chat_id, shown=method != "sendChatAction"):
             return None
-        return await self._call(bot, method, payload)
+        outcome = await self._call(bot, method, payload)
+        if isinstance(outcome, Refused) and outcome.code == 429:
+            FLOODS.inc()
+            lane.flooded(chat_id, outcome.retry_after or 5.0)
+        return outcome
 
     async def gained(self, slots: frozenset[int]) -> None:
         """Rebuild the windows of these slots' bots, and judge what their last owner was sending.
@@ -116,8 +130,8 @@ class Sender:
         for bot_id, sends in by_bot.items():
             bot = await self._find_bot(bot_id)
             if bot is not None:
-                self._lane(bot_id, bot.slot).recall(sends, bot.rate)
-        judged = [self._tasks.short("orphan", self._judge_orphan(row)) for row in orphans]
+                self._lane(bot_id, bot.slot).recall(sends)
+        judged = [self._tasks.short("orphan", self._sending.judge_orphan(row)) for row in orphans]
         if judged:
             await asyncio.wait(judged)
         self._open |= slots
@@ -126,6 +140,7 @@ class Sender:
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
         """Send nothing more from these; returns those with a send on the wire."""
         self._open -= slots
+        self._looked -= slots
         for lane in self._lanes.values():
             if lane.slot in slots:
                 lane.freeze()
@@ -142,151 +157,71 @@ class Sender:
         for bot_id in [bot_id for bot_id, lane in self._lanes.items() if lane.slot in slots]:
             self._lanes.pop(bot_id).freeze()
         self._open -= slots
+        self._looked -= slots
 
     async def stop(self) -> None:
         """Cancel everything."""
+        for lane in self._lanes.values():
+            lane.freeze()
         await self._tasks.stop()
 
     def _lane(self, bot_id: int, slot: int) -> Lane:
         lane = self._lanes.get(bot_id)
         if lane is None:
             lane = self._lanes[bot_id] = Lane(
-                slot=slot, clock=self._clock, tasks=self._tasks, send=self._send, find_rate=lambda: self._rate(bot_id)
+                slot=slot,
+                clock=self._clock,
+                tasks=self._tasks,
+                send=self._sending.send,
+                rate=lambda: self._rate(bot_id),
+                may_act=self._ownership.owns,
             )
         return lane
 
-    async def _rate(self, bot_id: int) -> int | None:
-        """Messages a second of a bot that may send now; None for a paused one. What waits for a removed one goes on
-        to `_send`, which says so on its messages."""
-        bot = await self._find_bot(bot_id)
+    def _rate(self, bot_id: int) -> int | None:
+        """Messages a second of a bot that may send now; None for a paused one. What waits for one that is not known
+        here goes on to `Sending`, which says on its messages that the bot was removed."""
+        bot = self._known_bot(bot_id)
         if bot is None:
             return DEFAULT_RATE
         return bot.rate if bot.state == "active" else None
 
-    async def _look(self, slots: list[int]) -> None:
-        after = 0
-        while slots:
-            async with self._db.worker_tx() as conn:
-                rows = await outbox.fetch_ready(conn, slots=slots, after=after, limit=PAGE)
-            self.push(rows)
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].id
+    async def _look(self) -> None:
+        """Read what waits in the open slots, replies first, as far as the lanes have room for it."""
+        slots = sorted(self._open)
+        if not slots:
+            return
+        await self._read(slots, bulk=False)
+        if sum(lane.waiting for lane in self._lanes.values()) < MAX_BULK:
+            await self._read(slots, bulk=True)
+        self._looked |= self._open.intersection(slots)
 
-    async def _send(self, lane: Lane, row: OutboxRow) -> OutboxRow | None:
-        """One send, from its mark to its outcome; the row again if it stays first in its chat's line.
+    async def _read(self, slots: list[int], *, bulk: bool) -> None:
+        full = {bot_id for bot_id, lane in self._lanes.items() if self._rate(bot_id) is None or not lane.room(bulk)}
+        lanes = {bot_id: lane for bot_id, lane in self._lanes.items() if bot_id not in full}
+        known = [row_id for lane in lanes.values() for row_id in lane.known]
+        limit = max([HELD, *(lane.place for lane in lanes.values())])
+        async with self._db.worker_tx() as conn:
+            rows = await outbox.fetch_ready(
+                conn, slots=slots, known=known, without=sorted(full), bulk=bulk, limit=limit
+            )
+        by_bot: dict[int, list[OutboxRow]] = {}
+        for row in rows:
+            if row.slot in self._open and self._ownership.owns(row.slot):
+                by_bot.setdefault(row.bot_id, []).append(row)
+        for bot_id, found in by_bot.items():
+            self._lane(bot_id, found[0].slot).add(found)
+        counts = Tally(row.bot_id for row in rows)
+        for bot_id, lane in {**lanes, **{bot_id: self._lanes[bot_id] for bot_id in by_bot}}.items():
+            lane.note_rest(bulk, counts[bot_id] >= limit)
 
-        The lane calls it for one row of a chat at a time.
-        """
-        try:
-            epoch = self._ownership.epoch(row.slot)
-            bot = await self._find_bot(row.bot_id)
-            if bot is None or bot.tenant_id != row.tenant_id:
-                await self._disconnected(row, epoch)
-                return None
-            try:
-                attempt = await self._marks.sending(row, epoch)
-                passed = await lane.pass_windows(row.chat_id, bot.rate)
-            except Unavailable:
-                attempt, passed = 0, False
-            if not passed:
-                # Nothing was written: it is put back, and stays first in its line.
-                await self._store(Sent(row, epoch, "ready", resends=row.resends))
-                return row
-            self._ownership.epoch(row.slot)
-            outcome = await self._call(bot, row.method, row.payload)
-            return await self._settle(lane, bot, row, epoch, judge(outcome, attempts=attempt))
-        except LostOwnership as error:
-            log.info("outbox.lost", row=row.id, reason=error.detail)
-            return None
-        except Exception:
-            # A fault of ours between mark and outcome: nobody knows what Telegram saw, so it is judged as such.
-            log.exception("outbox.send_failed", row=row.id)
-            await self._judge_orphan(row)
-            return None
-
-    async def _disconnected(self, row: OutboxRow, epoch: int) -> None:
-        """The bot was removed, or is another tenant's now: what waited for it is never sent."""
-        await self._marks.sending(row, epoch)
-        await self._store(Sent(row, epoch, "failed", error="The bot was disconnected.", resends=row.resends))
-
-    async def _settle(self, lane: Lane, bot: Bot, row: OutboxRow, epoch: int, verdict: Verdict) -> OutboxRow | None:
-        SENDS.labels(verdict.state).inc()
-        if verdict.delay:
-            lane.hold(row.chat_id, verdict.delay)
-        if verdict.state == "uncertain":
-            return await self._uncertain(row, epoch, verdict.reason)
-        sent = _sent(row, epoch, verdict)
-        await self._store(sent)
-        if verdict.token_dead:
-            await self._token_died(bot, verdict.reason or "")
-        if sent.moved_to is not None:
-            self.ring()  # its line is another one now
-            return None
-        return replace(row, payload=sent.payload or row.payload) if sent.state == "ready" else None
-
-    async def _uncertain(self, row: OutboxRow, epoch: int, reason: str | None) -> OutboxRow | None:
-        """Nobody knows whether it arrived: sent once more and marked, or held, by the tenant's policy."""
-        resend = row.resends == 0 and row.priority == 0 and await self._may_resend(row)
-        log.warning("outbox.uncertain", row=row.id, reason=reason, resend=resend)
-        again = replace(row, resends=1) if resend else None
-        await self._store(
-            Sent(row, epoch, "ready" if resend else "uncertain", error=reason, resends=row.resends + int(resend))
-        )
-        return again
-
-    async def _may_resend(self, row: OutboxRow) -> bool:
-        """The tenant's policy, however long the database is away: a send without a verdict would be stuck for ever."""
-        while True:
-            try:
-                return await self._policy(row.tenant_id) == "resend"
-            except NotFound:
-                return False  # the tenant was removed
-            except Unavailable:
-                await self._clock.sleep(1.0)
-                self._ownership.epoch(row.slot)
-
-    async def _judge_orphan(self, row: OutboxRow) -> None:
-        """What the last owner of the slot was sending."""
-        try:
-            UNCERTAIN.inc()
-            await self._uncertain(row, self._ownership.epoch(row.slot), "the worker stopped while it was being sent")
-        except LostOwnership as error:
-            log.info("outbox.lost", row=row.id, reason=error.detail)
-
-    async def _store(self, sent: Sent) -> None:
-        """Commit an outcome, however long the database is away: we own the row until it is stored or lost."""
-        while True:
-            try:
-                await self._marks.settled(sent)
-                return
-            except Unavailable as error:
-                log.warning("outbox.outcome_waits", row=sent.row.id, reason=error.detail)
-                await self._clock.sleep(1.0)
-                self._ownership.epoch(sent.row.slot)
-
-
-_MARKUP = {"entities", "parse_mode"}
-
-
-def _sent(row: OutboxRow, epoch: int, verdict: Verdict) -> Sent:
-    """A definite outcome, as it is stored."""
-    if verdict.state == "sent":
-        return Sent(row, epoch, "sent", telegram_message_id=verdict.message_id, resends=row.resends)
-    if verdict.state == "failed":
-        return Sent(row, epoch, "failed", error=verdict.reason, resends=row.resends, chat_gone=verdict.chat_gone)
-    payload = row.payload
-    if verdict.state == "plain" and not payload.keys() & _MARKUP:
-        return Sent(row, epoch, "failed", error=verdict.reason, resends=row.resends)
-    if verdict.state == "plain":
-        payload = {key: value for key, value in payload.items() if key not in _MARKUP}
-    return Sent(
-        row,
-        epoch,
-        "ready",
-        error=verdict.reason,
-        resends=row.resends,
-        delay=verdict.delay,
-        payload=payload if verdict.state == "plain" else None,
-        moved_to=verdict.moved_to,
-    )
+    async def _tend(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._evicted_at >= EVICT_EVERY:
+            self._evicted_at = now
+            for bot_id in [bot_id for bot_id, lane in self._lanes.items() if lane.evict()]:
+                del self._lanes[bot_id]
+        if now - self._reported_at >= REPORT_EVERY:
+            self._reported_at = now
+            figures = {bot_id: lane.figures() for bot_id, lane in self._lanes.items()}
+            await publish_figures(self._publisher, self._ownership.member_id, self._clock.now(), figures)

@@ -83,10 +83,12 @@ class Worker:
         self._marks = DeliveryMarks(db, publisher)
         self.sender = Sender(
             db=db,
+            publisher=publisher,
             ownership=self.ownership,
             marks=self._marks,
             call=self.bots.call,
             find_bot=self.bots.find,
+            known_bot=self.bots.known,
             policy=self._directory.policy,
             token_died=self.bots.token_died,
             clock=clock,

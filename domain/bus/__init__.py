@@ -5,7 +5,7 @@ channels.py   names of channels and keys; one {hash tag} a name, so that they wo
 transport.py  `Publisher` (never raises, never waits long) and `Subscriber` (reconnects for ever, says when it did)
 """
 
-from domain.bus.channels import bell_channel, events_channel, members_channel, snapshot_key
+from domain.bus.channels import bell_channel, events_channel, members_channel, rate_limits_key, snapshot_key
 from domain.bus.messages import (
     Bell,
     BotChanged,
@@ -34,5 +34,6 @@ __all__ = [
     "decode",
     "events_channel",
     "members_channel",
+    "rate_limits_key",
     "snapshot_key",
 ]

@@ -23,3 +23,8 @@ def members_channel() -> str:
 def snapshot_key(slot: int, dialog_id: UUID) -> str:
     """The partial text of a running turn, so that a reload continues mid-answer."""
     return f"{{s:{slot:04d}}}:turn:{dialog_id}"
+
+
+def rate_limits_key() -> str:
+    """A hash: what each shard's bots do within Telegram's limits, a field a member (JSON)."""
+    return "{cluster}:telegram-limits"

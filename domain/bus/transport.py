@@ -38,6 +38,10 @@ class Publisher:
         """Forget it: the turn is over."""
         await self._send([("DEL", key)])
 
+    async def save_field(self, key: str, field: str, value: bytes, ttl: int) -> None:
+        """Keep a field of a hash that is forgotten `ttl` seconds after its last change."""
+        await self._send([("HSET", key, field, value), ("EXPIRE", key, ttl)])
+
     async def snapshot(self, key: str) -> bytes | None:
         """The partial text, if there is one and Redis is there."""
         try:

@@ -4,11 +4,11 @@ Filled in the transaction that commits an answer; drained by the owner of the bo
 States: ready -> sending (committed before the socket write) -> sent | failed | uncertain. `paused` is a ready row of a
 paused broadcast, which no sender sees.
 
-model.py    OutboxRow, Draft (a row to be)      rules.py    the verdict on an outcome
+model.py    OutboxRow, Draft (a row to be)      rules.py    the verdict on an outcome, and repairs
 queries.py  the SQL                             service.py  the steps of a row's life
 again.py    what a person sends again, or dismisses (with again_queries.py)
 """
 
-from domain.outbox.model import OutboxDraft, OutboxRow
+from domain.outbox.model import BULK, REPLY, OutboxDraft, OutboxRow
 
-__all__ = ["OutboxDraft", "OutboxRow"]
+__all__ = ["BULK", "REPLY", "OutboxDraft", "OutboxRow"]

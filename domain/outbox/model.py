@@ -1,8 +1,11 @@
 """Rows of the outbox."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+REPLY, BULK = 0, 9  # priorities: an answer, one of a broadcast's sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class OutboxDraft:
     parts: int
     method: str
     payload: dict[str, Any]
-    priority: int = 0
+    priority: int = REPLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +46,5 @@ class OutboxRow:
     attempts: int
     resends: int
     epoch: int
+    created_at: datetime
     wait: float

@@ -8,7 +8,7 @@ from domain.kit.db import Conn, Row
 from domain.outbox.model import OutboxDraft, OutboxRow
 
 _COLUMNS = """tenant_id, id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
-    state, attempts, resends, epoch, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait"""
+    state, attempts, resends, epoch, created_at, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait"""
 
 # Adds sends with the messages they carry.
 INSERT_MANY = f"""
@@ -18,9 +18,23 @@ SELECT t.* FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::uuid[], $5:
 RETURNING {_COLUMNS}
 """
 
-# What waits to be sent in the owned slots, oldest first.
+# What waits to be sent in the owned slots, without what its reader has already: of each bot the first few replies ($4
+# false) or sends of broadcasts ($4 true), oldest first. The bots are found by hopping through the index from one to the
+# next, so a bot with 100,000 rows costs no more than one with a few.
 FETCH_READY = f"""
-SELECT {_COLUMNS} FROM outbox WHERE slot = ANY($1::smallint[]) AND state = 'ready' AND id > $2 ORDER BY id LIMIT $3
+WITH RECURSIVE waiting AS (
+    (SELECT slot, bot_id FROM outbox WHERE state = 'ready' ORDER BY slot, bot_id LIMIT 1)
+    UNION ALL
+    SELECT n.slot, n.bot_id FROM waiting w CROSS JOIN LATERAL (
+        SELECT o.slot, o.bot_id FROM outbox o WHERE o.state = 'ready' AND (o.slot, o.bot_id) > (w.slot, w.bot_id)
+        ORDER BY o.slot, o.bot_id LIMIT 1) n)
+SELECT x.* FROM waiting w CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM outbox o
+    WHERE o.state = 'ready' AND o.slot = w.slot AND o.bot_id = w.bot_id AND (o.priority >= 9) = $4
+        AND o.id <> ALL($2::bigint[])
+    ORDER BY o.priority, o.id LIMIT $5) x
+WHERE w.slot = ANY($1::smallint[]) AND w.bot_id <> ALL($3::bigint[])
+ORDER BY x.id
 """
 
 # What was being sent under an epoch that is over: its outcome is unknown.
@@ -29,22 +43,31 @@ SELECT {_COLUMNS} FROM outbox x WHERE slot = ANY($1::smallint[]) AND state = 'se
     AND epoch < (SELECT s.epoch FROM slot_owners s WHERE s.slot = x.slot) ORDER BY id
 """
 
-# Committed before the socket write: whoever finds it afterwards knows that it may have been sent.
+# Committed before the socket write: whoever finds it afterwards knows that it may have been sent. Rows are locked in
+# the order of their ids.
 MARK_SENDING = """
-UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1, epoch = t.epoch, sending_at = now()
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)
-WHERE o.tenant_id = t.tenant_id AND o.id = t.id AND o.state = 'ready'
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)),
+locked AS (
+    SELECT o.id, g.epoch FROM outbox o JOIN given g ON o.tenant_id = g.tenant_id AND o.id = g.id
+    WHERE o.state = 'ready' ORDER BY o.id FOR NO KEY UPDATE OF o)
+UPDATE outbox o SET state = 'sending', attempts = least(o.attempts + 1, 32000), epoch = l.epoch, sending_at = now()
+FROM locked l WHERE o.id = l.id
 RETURNING o.id, o.attempts
 """
 
 # The outcome of a send. Only the epoch that marked it may say so; an orphan is judged by the new owner's.
 MARK_OUTCOME = """
-UPDATE outbox o SET state = t.state, telegram_message_id = t.telegram_message_id, error = t.error, resends = t.resends,
-    not_before = now() + make_interval(secs => t.delay),
-    finished_at = CASE WHEN t.state <> 'ready' THEN now() END
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::float8[])
-    AS t (tenant_id, id, state, telegram_message_id, error, resends, delay)
-WHERE o.tenant_id = t.tenant_id AND o.id = t.id AND o.state = 'sending'
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::float8[])
+        AS t (tenant_id, id, state, telegram_message_id, error, resends, delay)),
+locked AS (
+    SELECT o.id AS row_id, g.* FROM outbox o JOIN given g ON o.tenant_id = g.tenant_id AND o.id = g.id
+    WHERE o.state = 'sending' ORDER BY o.id FOR NO KEY UPDATE OF o)
+UPDATE outbox o SET state = l.state, telegram_message_id = l.telegram_message_id, error = l.error, resends = l.resends,
+    not_before = now() + make_interval(secs => l.delay),
+    finished_at = CASE WHEN l.state <> 'ready' THEN now() END
+FROM locked l WHERE o.id = l.row_id
 RETURNING o.id
 """
 
@@ -61,14 +84,15 @@ UPDATE outbox SET chat_id = $4, payload = jsonb_set(payload, '{chat_id}', to_jso
 WHERE tenant_id = $1 AND bot_id = $2 AND chat_id = $3 AND state IN ('ready', 'sending')
 """
 
-# A send that may be repeated is changed first (without entities, or to another chat).
-CHANGE_PAYLOAD = "UPDATE outbox SET payload = $3 WHERE tenant_id = $1 AND id = $2"
+# A send that is tried again in another way (without entities, as a new message) is changed first.
+CHANGE_SEND = "UPDATE outbox SET method = $3, payload = $4 WHERE tenant_id = $1 AND id = $2"
 
-# The sends of the last minute: a new owner rebuilds its limits from them.
+# The sends that the limits still remember, a minute's in groups, a second's or three in private: a new owner rebuilds
+# its windows from them.
 FETCH_RECENT = """
 SELECT bot_id, chat_id, extract(epoch FROM clock_timestamp() - sending_at)::float8 AS age
 FROM outbox WHERE slot = ANY($1::smallint[]) AND state IN ('sending', 'sent', 'uncertain')
-    AND sending_at > now() - interval '60 seconds'
+    AND sending_at > now() - interval '61 seconds' AND (chat_id < 0 OR sending_at > now() - interval '4 seconds')
 """
 
 # Whether any send of a message is still open or went wrong: the message's delivery is the worst of its parts.
@@ -154,9 +178,11 @@ async def insert_many(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxR
     return [_row(row) for row in rows]
 
 
-async def fetch_ready(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[OutboxRow]:
-    """Rows waiting to be sent, id > after."""
-    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, after, limit)]
+async def fetch_ready(
+    conn: Conn, *, slots: Sequence[int], known: Sequence[int], without: Sequence[int], bulk: bool, limit: int
+) -> list[OutboxRow]:
+    """Rows waiting to be sent, at most `limit` a bot; not those of the ids `known` and of the bots `without`."""
+    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, known, without, bulk, limit)]
 
 
 async def fetch_orphans(conn: Conn, *, slots: Sequence[int]) -> list[OutboxRow]:

@@ -12,7 +12,7 @@ from domain.outbox.queries import OutcomeRow, RecentSend
 __all__ = [
     "OutcomeRow",
     "RecentSend",
-    "change_payload",
+    "change_send",
     "count_open",
     "delivery_of",
     "enqueue",
@@ -88,9 +88,9 @@ async def find_message(
     return found
 
 
-async def change_payload(conn: Conn, *, tenant_id: UUID, row_id: int, payload: dict[str, object]) -> None:
+async def change_send(conn: Conn, *, tenant_id: UUID, row_id: int, method: str, payload: dict[str, object]) -> None:
     """Replace what will be sent."""
-    await conn.execute(queries.CHANGE_PAYLOAD, tenant_id, row_id, payload)
+    await conn.execute(queries.CHANGE_SEND, tenant_id, row_id, method, payload)
 
 
 async def delivery_of(conn: Conn, messages: Sequence[tuple[UUID, UUID]]) -> dict[UUID, tuple[Settled, str | None]]:

@@ -14,7 +14,7 @@ import pytest
 from domain.bus import bell_channel, events_channel, members_channel, snapshot_key
 from domain.kit.settings import Settings
 from ops.cli import _parser
-from shards.buckets import BotLimits, chat_windows
+from shards.buckets import BotLimits, chat_rules
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -167,8 +167,8 @@ def test_channels_are_named_as_in_the_decision() -> None:
 
 def test_limits_are_those_of_the_decision() -> None:
     text = (DECISIONS / "0013-sliding-windows.md").read_text()
-    bot = BotLimits(30).bot
-    private, group = ([(w.limit, round(w.period)) for w in chat_windows(chat)] for chat in (1, -1))
+    [bot] = BotLimits(30).bot.rules
+    private, group = ([(rule.limit, round(rule.period)) for rule in chat_rules(chat)] for chat in (1, -1))
     assert f"bot: its `rate` ({bot.limit} unless set) in {bot.period:.0f} s" in text
     assert f"private chat: {private[0][0]} in {private[0][1]} s" in text
     assert f"group: {group[0][0]} in {group[0][1]} s and {group[1][0]} in {group[1][1]} s" in text
