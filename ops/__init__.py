@@ -12,6 +12,9 @@ migrate      Alembic and the login roles
 seed         the demo tenant; seed_knowledge its documents and Q&A pairs
 doctor       one line a check, with what to do
 shards       `replyx shards`: the slot table; scale      roll         `replyx shards roll`
+operator_cli the arguments of `replyx deadletters` and `replyx bots`
+deadletters  `replyx deadletters`: list, show, retry, discard
+bots         `replyx bots import`: many bots from a file of tokens
 archive      `replyx backup` and `replyx restore`: pg_dump and pg_restore
 embedded/    PostgreSQL and Valkey as child programs
 """

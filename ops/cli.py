@@ -8,6 +8,7 @@ from pathlib import Path
 
 from domain.kit.errors import ReplyxError
 from domain.kit.settings import SettingsError
+from ops.operator_cli import add_bots, add_deadletters
 from ops.refusal import BAD_SETTINGS, FAILED, Refusal
 
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--json", action="store_true", help="print the login and the site key as JSON")
     seed.set_defaults(run=_seed)
     _add_shards(commands.add_parser("shards", help="the slot table; scale; rolling restart"))
+    add_deadletters(commands.add_parser("deadletters", help="what could not be read, answered or delivered"))
+    add_bots(commands.add_parser("bots", help="many Telegram bots at once"))
     commands.add_parser("doctor", help="check settings, services and disk, a line each").set_defaults(run=_doctor)
     backup = commands.add_parser("backup", help="write the database to a file (pg_dump's custom format)")
     backup.add_argument("file", type=Path)

@@ -106,7 +106,7 @@ class BotRegistry:
     async def token_died(self, bot: Bot, reason: str) -> None:
         """Telegram does not accept the token any more: the bot stops until its tenant gives a new one."""
         async with self._db.worker_tx() as conn:
-            await bots.note_error(conn, tenant_id=bot.tenant_id, bot_id=bot.id, error=reason, state="revoked")
+            await bots.revoke(conn, bot, reason=reason)
         self.changed(bot.id)
 
     def changed(self, bot_id: int) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
+from domain.bothealth import service as bothealth
 from domain.bus import Bell, Publisher, bell_channel
 from domain.clients.embeddings import Embedder
+from domain.deadletters import service as deadletters
 from domain.inbox import service as inbox
 from domain.kit.clock import Clock
 from domain.kit.db import Database
@@ -50,7 +52,7 @@ class Upkeep:
             await self._check_model(self._embedder)
             self._model_checked = True
         if self._clock.monotonic() >= self._tidy_at:
-            for forget in (inbox.forget_old, outbox.forget_old):
+            for forget in (inbox.forget_old, outbox.forget_old, deadletters.forget_old, bothealth.forget_old):
                 while await self._forget_some(forget):
                     pass
             self._tidy_at = self._clock.monotonic() + TIDY_EVERY

@@ -21,6 +21,9 @@ SELECT tenant_id, id, name, instructions, model, temperature, language, mode, gr
 FROM assistants WHERE tenant_id = $1 AND id = $2
 """
 
+# Whose assistant it is, for the operator of the host.
+FETCH_TENANT = "SELECT tenant_id FROM assistants WHERE id = $1"
+
 # A tenant's assistants, newest first, older than the cursor's.
 FETCH_ASSISTANTS = """
 SELECT tenant_id, id, name, instructions, model, temperature, language, mode, greeting, suggestions,

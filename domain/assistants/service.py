@@ -23,6 +23,14 @@ async def get_assistant(conn: Conn, *, tenant_id: UUID, assistant_id: UUID) -> A
     return _found(await queries.fetch_assistant(conn, tenant_id=tenant_id, assistant_id=assistant_id))
 
 
+async def tenant_of(conn: Conn, *, assistant_id: UUID) -> UUID:
+    """Whose it is, in a worker's transaction. Raises NotFound."""
+    found: UUID | None = await conn.fetchval(queries.FETCH_TENANT, assistant_id)
+    if found is None:
+        raise NotFound("This assistant does not exist.")
+    return found
+
+
 async def list_assistants(conn: Conn, *, tenant_id: UUID, before: UUID | None, limit: int) -> list[Assistant]:
     """Up to `limit`, newest first, older than the one with the id `before`."""
     return await queries.fetch_assistants(conn, tenant_id=tenant_id, before=before, limit=limit)

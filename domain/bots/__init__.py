@@ -4,7 +4,8 @@ The gateway creates and changes them and looks webhooks up; the owner of a bot's
 
 model.py      Bot                                updates.py    an Update's bytes -> what it means to us (pure)
 queries.py    the SQL                            rendering.py  an answer -> Bot API sends (pure)
-service.py    use cases
+service.py    use cases                          importing.py  many tokens at once
+rules.py      what can be wrong with a bot, in sentences (pure)
 """
 
 from domain.bots.model import Bot, BotSecrets

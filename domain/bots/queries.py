@@ -21,9 +21,14 @@ LIST = f"SELECT {_COLUMNS} FROM bots WHERE tenant_id = $1 AND id > $2 ORDER BY i
 # One bot.
 GET = f"SELECT {_COLUMNS} FROM bots WHERE tenant_id = $1 AND id = $2"
 
-# Changes what is given and keeps the rest.
+# How many a tenant has; its row is locked first, or two that are added at once would both find room for one.
+LOCK_TENANT = "SELECT id AS tenant_id FROM tenants WHERE id = $1 FOR NO KEY UPDATE"
+COUNT = "SELECT count(*) FROM bots WHERE tenant_id = $1"
+
+# Changes what is given and keeps the rest; a new token brings a revoked bot back, and leaves a paused one paused.
 UPDATE = f"""
-UPDATE bots SET assistant_id = coalesce($3, assistant_id), mode = coalesce($4, mode), state = coalesce($5, state),
+UPDATE bots SET assistant_id = coalesce($3, assistant_id), mode = coalesce($4, mode),
+    state = coalesce($5, CASE WHEN $7::bytea IS NOT NULL AND state = 'revoked' THEN 'active' ELSE state END),
     rate = coalesce($6, rate), token_sealed = coalesce($7, token_sealed), last_error = NULL, updated_at = now()
 WHERE tenant_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
@@ -49,10 +54,25 @@ NOTE_SEEN = """
 UPDATE bots SET last_update_at = now()
 WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[]))
 """
-NOTE_ERROR = """
-UPDATE bots SET last_error = $3, state = coalesce($4, state),
-    updated_at = CASE WHEN $4 IS NULL THEN updated_at ELSE now() END
-WHERE tenant_id = $1 AND id = $2
+NOTE_ERROR = "UPDATE bots SET last_error = $3 WHERE tenant_id = $1 AND id = $2"
+
+# Telegram refused a token: it stops the bot only while it is the bot's token. A refusal of the old one may come in
+# after the tenant has entered the new one.
+REVOKE = """
+UPDATE bots SET state = 'revoked', last_error = $4, updated_at = now()
+WHERE tenant_id = $1 AND id = $2 AND token_sealed = $3 AND state <> 'revoked' RETURNING id
+"""
+
+# A business account connected, changed what the bot may do, or left.
+SAVE_CONNECTION = """
+INSERT INTO business_connections (tenant_id, bot_id, id, user_id, can_reply) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id, bot_id, id) DO UPDATE SET can_reply = excluded.can_reply, updated_at = now()
+"""
+
+# In which of these connections (tenant, bot, id) the bot may not reply.
+MUTED_CONNECTIONS = """
+SELECT tenant_id, bot_id, id FROM business_connections
+WHERE (tenant_id, bot_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])) AND NOT can_reply
 """
 
 # What changed when, of the bots of slots: the safety poll behind the doorbell. `tenant_id` comes back with each.

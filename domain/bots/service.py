@@ -10,6 +10,7 @@ import asyncpg
 
 from domain.bots import queries
 from domain.bots.model import Bot, BotMode, BotSecrets, BotState
+from domain.bots.updates import Connection
 from domain.clients.telegram import Done, Refused, TelegramClient
 from domain.kit.db import Conn, Row
 from domain.kit.errors import Conflict, Invalid, NotFound, Unavailable
@@ -23,6 +24,14 @@ class Identity(NamedTuple):
     id: int
     username: str
     name: str
+
+
+class LimitReached(Conflict):
+    """A tenant has as many bots as it may have."""
+
+
+class Flooded(Unavailable):
+    """Telegram is there and asks to wait `retry_after` seconds."""
 
 
 class WebhookTarget(NamedTuple):
@@ -49,9 +58,16 @@ def token_place(tenant_id: UUID, bot_id: int) -> str:
     return f"bots.token|{tenant_id}|{bot_id}"
 
 
+def looks_like_a_token(text: str) -> bool:
+    """Whether it is worth asking Telegram: a number, a colon, and letters."""
+    number, _, secret = text.partition(":")
+    return text.isascii() and number.isdigit() and len(number) < 19 and len(text) <= 100 and secret.isprintable()
+
+
 async def identify(client: TelegramClient, token: str) -> Identity:
-    """Ask Telegram whose token this is. Raises Invalid for a wrong one, Unavailable when Telegram is away."""
-    if not token.partition(":")[0].isdigit() or len(token) > 100 or not token.isascii():
+    """Ask Telegram whose token this is. Raises Invalid for a wrong one, Unavailable when Telegram is away,
+    Flooded when it asks to wait."""
+    if not looks_like_a_token(token):
         raise Invalid("This is not a bot token. Copy it from @BotFather: it looks like 123456789:AAE4...")
     outcome = await client.call(token, "getMe", seconds=10)
     if isinstance(outcome, Done):
@@ -59,13 +75,27 @@ async def identify(client: TelegramClient, token: str) -> Identity:
         return Identity(int(me["id"]), str(me.get("username", "")), str(me.get("first_name", "")))
     if isinstance(outcome, Refused) and outcome.code in {401, 404}:
         raise Invalid("Telegram does not know this token. Check it in @BotFather, or make a new one there.")
+    if isinstance(outcome, Refused) and outcome.retry_after:
+        wait = outcome.retry_after
+        raise Flooded(f"Telegram asks to wait {wait:.0f} seconds before it is asked again.", retry_after=wait)
     raise Unavailable("Telegram does not answer now; try again in a minute.", retry_after=30)
 
 
 async def add(
-    conn: Conn, keyring: KeyRing, *, tenant_id: UUID, assistant_id: UUID, token: str, me: Identity, mode: BotMode
+    conn: Conn,
+    keyring: KeyRing,
+    *,
+    tenant_id: UUID,
+    assistant_id: UUID,
+    token: str,
+    me: Identity,
+    mode: BotMode,
+    limit: int | None = None,
 ) -> Bot:
-    """Connect an identified bot. Raises Conflict if any tenant has it, NotFound for a foreign assistant."""
+    """Connect an identified bot. Raises Conflict if any tenant has it, or this one has `limit` bots; NotFound for a
+    foreign assistant."""
+    if limit is not None:
+        await _make_sure_of_room(conn, tenant_id, limit)
     try:
         await conn.execute(queries.INSERT_DIRECTORY, me.id, tenant_id, path_hash(secrets_of(keyring, me.id).path))
         row = await conn.fetchrow(
@@ -84,6 +114,12 @@ async def add(
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound("There is no such assistant.") from error
     return queries.bot(_found(row))
+
+
+async def _make_sure_of_room(conn: Conn, tenant_id: UUID, limit: int) -> None:
+    await conn.execute(queries.LOCK_TENANT, tenant_id)
+    if await conn.fetchval(queries.COUNT, tenant_id) >= limit:
+        raise LimitReached(f"This workspace has {limit} bots, which is its limit: remove one, or raise BOTS_MAX.")
 
 
 async def list_bots(conn: Conn, *, tenant_id: UUID, after: int = 0, limit: int = 50) -> list[Bot]:
@@ -146,16 +182,39 @@ async def note_seen(conn: Conn, bots: Sequence[tuple[UUID, int]]) -> None:
     await conn.execute(queries.NOTE_SEEN, [tenant for tenant, _ in bots], [bot for _, bot in bots])
 
 
+async def save_connection(conn: Conn, *, tenant_id: UUID, bot_id: int, connection: Connection) -> None:
+    """A business account connected, changed its rights, or left."""
+    await conn.execute(
+        queries.SAVE_CONNECTION, tenant_id, bot_id, connection.id, connection.user_id, connection.can_reply
+    )
+
+
+async def muted_connections(
+    conn: Conn, connections: Sequence[tuple[UUID, int, str]]
+) -> frozenset[tuple[UUID, int, str]]:
+    """Those (tenant, bot, connection) in which the bot may not reply; of an unknown one Telegram itself says so."""
+    columns = [list(column) for column in zip(*connections, strict=True)]
+    rows = await conn.fetch(queries.MUTED_CONNECTIONS, *columns)
+    return frozenset((row["tenant_id"], row["bot_id"], row["id"]) for row in rows)
+
+
 async def list_versions(conn: Conn, *, slots: Sequence[int]) -> dict[int, datetime]:
     """Bot -> when it was changed last, for all bots of the slots."""
     return {row["id"]: row["updated_at"] for row in await conn.fetch(queries.LIST_VERSIONS, slots)}
 
 
-async def note_error(
-    conn: Conn, *, tenant_id: UUID, bot_id: int, error: str | None, state: BotState | None = None
-) -> None:
-    """Keep what went wrong for the tenant to see (None: it is over); a dead token also stops the bot."""
-    await conn.execute(queries.NOTE_ERROR, tenant_id, bot_id, error, state)
+async def note_error(conn: Conn, *, tenant_id: UUID, bot_id: int, error: str | None) -> None:
+    """Keep what went wrong for the tenant to see (None: it is over)."""
+    await conn.execute(queries.NOTE_ERROR, tenant_id, bot_id, error)
+
+
+async def revoke(conn: Conn, bot: Bot, *, reason: str) -> bool:
+    """Telegram refused the token of this bot, as it was read: stop it until it gets another one. False if it has one
+    already."""
+    revoked = await conn.fetchval(queries.REVOKE, bot.tenant_id, bot.id, bot.token_sealed, reason)
+    if revoked is not None:
+        await conn.execute(queries.UPDATE_DIRECTORY, bot.tenant_id, bot.id, "revoked")
+    return revoked is not None
 
 
 def _found(row: Row | None) -> Row:

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least important log level written."
     )
+    bots_max: int = Field(5000, ge=1, le=100_000, description="Most Telegram bots of one workspace.")
     upload_max_mb: int = Field(25, ge=1, le=200, description="Largest document a tenant may upload, in megabytes.")
 
     @field_validator("database_url", "database_app_url", "database_worker_url")

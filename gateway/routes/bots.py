@@ -72,6 +72,7 @@ async def add_bot(call: Call, body: BotBody) -> BotOut:
             token=token,
             me=me,
             mode=body.mode,
+            limit=call.services.settings.bots_max,
         )
     await _ring(call, bot.id, bot.slot)
     return _out(bot)
@@ -96,7 +97,7 @@ async def change_bot(call: Call, bot_id: int, body: BotChanges) -> BotOut:
             bot_id=bot_id,
             assistant_id=body.assistant_id,
             mode=body.mode,
-            state=body.state or ("active" if sealed else None),
+            state=body.state,
             rate=body.rate,
             token_sealed=sealed,
         )

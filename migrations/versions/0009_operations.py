@@ -25,18 +25,21 @@ CREATE TABLE bot_checks (
     pending           integer,                             -- updates that wait at Telegram
     webhook_error     text,                                -- Telegram's words
     webhook_error_at  timestamptz,
-    PRIMARY KEY (tenant_id, bot_id)
+    PRIMARY KEY (tenant_id, bot_id),
+    FOREIGN KEY (tenant_id, bot_id) REFERENCES bots ON DELETE CASCADE
 );
 
--- How long Telegram made a bot wait (429), by minute.
-CREATE TABLE bot_floods (
-    tenant_id  uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
-    bot_id     bigint NOT NULL,
-    minute     timestamptz NOT NULL,
-    times      integer NOT NULL,
-    seconds    real NOT NULL,
+-- What happened to a bot, by minute: how long Telegram made it wait (429), and sends without a definite outcome.
+CREATE TABLE bot_minutes (
+    tenant_id      uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    bot_id         bigint NOT NULL,
+    minute         timestamptz NOT NULL,
+    floods         integer NOT NULL DEFAULT 0,
+    flood_seconds  real NOT NULL DEFAULT 0,
+    uncertain      integer NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant_id, bot_id, minute)
 );
+CREATE INDEX bot_minutes_age ON bot_minutes (minute);
 """
 
 
@@ -46,7 +49,7 @@ def upgrade() -> None:
     op.execute(HEALTH)
     grant("inbox", app="UPDATE (state, attempts, error, done_at), DELETE")
     grant("outbox", app="UPDATE (dismissed_at)")
-    for table in ("bot_checks", "bot_floods"):
+    for table in ("bot_checks", "bot_minutes"):
         tenant_table(table, app="SELECT")
 
 

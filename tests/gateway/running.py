@@ -47,7 +47,8 @@ class Gateway:
             method, self.url + path, headers=headers, allow_redirects=False, **more
         ) as response:
             text = await response.text()
-            value = await response.json(content_type=None) if "json" in response.content_type and text else None
+            is_json = response.content_type.endswith(("/json", "+json"))
+            value = await response.json(content_type=None) if is_json and text else None
             return Answer(response.status, response.headers, value, text)
 
     async def ok(self, method: str, path: str, **more: Any) -> Any:
