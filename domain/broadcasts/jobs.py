@@ -30,7 +30,7 @@ from domain.outbox import service as outbox
 COLLECT_PAGE = 2000  # recipients added in one transaction
 FEED_PAGE = 100  # dialogs locked in one transaction: a turn of one of them waits that long
 CANCEL_PAGE = 5000
-EVERY = 1.0  # seconds between steps while sends are on their way
+EVERY = 0.5  # seconds between steps while sends are on their way
 BLOCKED = "The customer has blocked the bot."
 GONE = "The conversation was deleted, or is not on this bot any more."
 WITHDRAWN = "The broadcast was cancelled before this was sent."

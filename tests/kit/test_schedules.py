@@ -65,7 +65,8 @@ async def test_firing_while_the_job_runs_lets_it_run_once_more(db: Database, ten
         await schedules.put(conn, tenant_id=tenant, kind="test", key="k", every_seconds=60)
     runs: list[int] = []
 
-    async def handler(job: jobs.Job, _: jobs.JobContext) -> None:
+    async def handler(job: jobs.Job, context: jobs.JobContext) -> None:
+        assert context.job is job
         runs.append(job.id)
         if len(runs) == 1:
             for _ in range(2):
@@ -87,8 +88,8 @@ async def test_a_time_of_day_is_local_and_ahead(db: Database, tenant: UUID) -> N
     async with db.tenant_tx(tenant) as conn:
         for zone in ("Asia/Tokyo", "America/New_York", "UTC"):
             at = await schedules.put(conn, tenant_id=tenant, kind="test", key=zone, daily_at=time(9, 30), timezone=zone)
-            local, ahead = await conn.fetchrow("SELECT ($1 AT TIME ZONE $2)::time, $1 - now()", at, zone)
-            assert local == time(9, 30)
+            assert await conn.fetchval("SELECT ($1::timestamptz AT TIME ZONE $2)::time", at, zone) == time(9, 30)
+            ahead = await conn.fetchval("SELECT $1::timestamptz - now()", at)
             assert timedelta(0) < ahead <= timedelta(hours=25)
             same = await schedules.put(
                 conn, tenant_id=tenant, kind="test", key=zone, daily_at=time(9, 30), timezone=zone

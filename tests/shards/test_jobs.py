@@ -98,7 +98,7 @@ async def test_a_long_work_goes_on_step_by_step(db: Database) -> None:
 
         async def finished() -> bool:
             async with db.worker_tx() as conn:
-                return await conn.fetchval("SELECT count(*) FROM jobs") == 0
+                return bool(await conn.fetchval("SELECT count(*) = 0 FROM jobs"))
 
         await until(finished, "the last step")
     assert steps == [1] * 8  # a step is no attempt: more than MAX_ATTEMPTS of them are fine
