@@ -44,6 +44,9 @@ GONE = (
 )
 AWAY = (*GONE, OSError)  # and when it cannot be reached at all
 
+COMMAND_TIMEOUT = 10  # seconds a statement of ours may take before its connection is given up
+# Shorter than a shard's lease: one that was cut off in the middle of a commit holds its slots' rows until then.
+IDLE_IN_TRANSACTION = 8  # seconds
 USER_TIMEOUT = 15  # seconds that bytes on a connection may stay unacknowledged before the kernel gives it up
 
 
@@ -111,7 +114,14 @@ def _opened(pool: Pool | None) -> Pool:
 @asynccontextmanager
 async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
     async with _connection(pool) as conn, conn.transaction():
-        yield conn
+        try:
+            yield conn
+        except TimeoutError:
+            # What does not answer would not answer a ROLLBACK either, and whatever cut this line cut its neighbours:
+            # each would cost its caller the same time again.
+            conn.terminate()
+            await pool.expire_connections()
+            raise
 
 
 @asynccontextmanager
@@ -150,12 +160,12 @@ async def _pool(dsn: str, size: int, name: str, more: Mapping[str, str] | None =
             connection_class=_Connection,
             min_size=1,
             max_size=size,
-            command_timeout=30,
+            command_timeout=COMMAND_TIMEOUT,
             timeout=5,
             init=init_connection,
             server_settings={
                 "application_name": name,
-                "idle_in_transaction_session_timeout": "60000",
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION * 1000),
                 "tcp_user_timeout": str(USER_TIMEOUT * 1000),  # the server's side of the same
                 **(more or {}),
             },

@@ -12,7 +12,7 @@ from tests.chaos.stack import Stack
 
 QUIET = 60.0  # seconds in which everything must be answered once the fault is over
 GROWTH = 25.0  # megabytes a process may have grown by, beside a quarter
-DESCRIPTORS = 60  # open files that may have been added: idle connections to Telegram are kept for a while
+DESCRIPTORS = 200  # open files that may have been added: idle connections to Telegram are kept for a while
 
 
 @dataclass(frozen=True)

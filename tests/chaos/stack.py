@@ -226,14 +226,18 @@ class Stack:
         await self.shared(seconds)
 
     async def _until(self, check: Callable[[], Any], what: str, seconds: float) -> None:
-        async with deadline(what, seconds):
-            while True:
-                try:
-                    if await check():
-                        return
-                except (*AWAY, asyncpg.PostgresError):
-                    pass  # the database is not there yet
-                await asyncio.sleep(0.05)
+        try:
+            async with deadline(what, seconds):
+                while True:
+                    try:
+                        if await check():
+                            return
+                    except (*AWAY, asyncpg.PostgresError):
+                        pass  # the database is not there yet
+                    await asyncio.sleep(0.05)
+        except AssertionError as error:
+            ends = "\n".join(f"{program.name}: {program.tail()}" for program in self.programs)
+            raise AssertionError(f"{error}\n{ends}") from error
 
 
 def _through(dsn: str, port: int) -> str:
