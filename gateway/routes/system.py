@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from domain.fleet import service as fleet
 from domain.kit.errors import Unavailable
 from domain.kit.metrics import CONTENT_TYPE, exposition
 from domain.kit.redis import DOWN
@@ -49,6 +50,35 @@ class SystemOut(BaseModel):
     public_url: str
 
 
+class ShardOut(BaseModel):
+    """A shard worker. Rates are a second, times are seconds, `loop_delay` is in milliseconds."""
+
+    id: str
+    program: str
+    host: str
+    pid: int
+    state: Literal["live", "draining", "stalled", "dead"]
+    uptime: float
+    renewed: float = Field(description="Since it last renewed its lease.")
+    slots: int = Field(description="Of the 1,024.")
+    max_epoch: int
+    bots: int
+    conversations: int
+    updates: float
+    sends: float
+    lag: float = Field(description="How long its oldest unanswered row has waited.")
+    loop_delay: float
+
+
+class ShardsOut(BaseModel):
+    """All shards of the deployment."""
+
+    shards: list[ShardOut]
+    free: int = Field(description="Slots that nobody owns.")
+    free_lag: float
+    wishes: dict[str, int] = Field(description="Shards by host as scaled; '' for every host that is not named.")
+
+
 async def health(call: Call) -> web.StreamResponse:
     """503 only when the database is away: without it nothing can be accepted."""
     database, redis, embeddings = await _checks(call.services)
@@ -86,6 +116,12 @@ async def system(call: Call) -> SystemOut:
         upload_max_mb=settings.upload_max_mb,
         public_url=settings.base_url,
     )
+
+
+async def shards(call: Call) -> ShardsOut:
+    """What `replyx shards --json` prints."""
+    async with call.services.db.app_tx() as conn:
+        return ShardsOut.model_validate((await fleet.look(conn)).as_dict())
 
 
 async def _checks(services: Services) -> tuple[State, State, State]:
@@ -133,4 +169,5 @@ ROUTES = (
     Route("GET", "/health", health, "public", _TAG, "Whether the deployment works.", shows=HealthOut),
     Route("GET", "/metrics", metrics, "ops", _TAG, "Prometheus metrics.", media="text/plain"),
     Route("GET", "/api/system", system, "member", _TAG, "What this deployment can do."),
+    Route("GET", "/api/system/shards", shards, "ops", _TAG, "Which shard owns how much, and how it does."),
 )

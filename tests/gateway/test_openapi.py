@@ -7,6 +7,7 @@ import orjson
 import pytest
 from openapi_spec_validator import validate
 
+from domain.kit.db import Database
 from gateway.call import Auth
 from gateway.openapi import document
 from gateway.problems import STATUS
@@ -143,3 +144,29 @@ async def test_the_system_says_what_it_can(gateway: Gateway) -> None:
     system = await account.ok("GET", "/api/system")
     assert system["answers"] == "extracts"
     assert system["upload_max_mb"] == 25
+
+
+async def test_the_slot_table_tells_what_waits_for_whom(gateway: Gateway, db: Database) -> None:
+    account = await gateway.register()
+    async with db.worker_tx() as conn:
+        await conn.execute(
+            "INSERT INTO shard_members (id, program, host, pid, expires_at, stats) VALUES "
+            "('one', 'shard-00', 'here', 7, clock_timestamp() + '1 minute', '{\"bots\": 3, \"sends\": 1.5}')"
+        )
+        await conn.execute("UPDATE slot_owners SET member_id = 'one' WHERE slot < 1000")
+        tenant = await conn.fetchval("SELECT id FROM tenants LIMIT 1")
+        for slot in (5, 1001):
+            await conn.execute(
+                "INSERT INTO inbox (tenant_id, slot, channel, source, source_id, raw, received_at) "
+                "VALUES ($1, $2, 'web', 's', $3, '', now() - '90 s'::interval)",
+                tenant,
+                slot,
+                str(slot),
+            )
+    found = await gateway.ok("GET", "/api/system/shards")
+    assert (found["free"], found["free_lag"] >= 90, found["wishes"]) == (24, True, {})
+    (shard,) = found["shards"]
+    assert (shard["state"], shard["slots"], shard["bots"], shard["sends"]) == ("live", 1000, 3, 1.5)
+    assert 90 <= shard["lag"] < 120
+    far = {"X-Forwarded-For": "203.0.113.7"}
+    assert (await account.call("GET", "/api/system/shards", headers=far)).status == 403
