@@ -9,7 +9,18 @@ from collections import Counter as Tally
 from collections import defaultdict
 from uuid import UUID
 
-from domain.bus import Delta, DialogEvent, Signal, Subscriber, TurnState, Typing, events_channel
+from domain.bus import (
+    Delta,
+    DialogEvent,
+    Listening,
+    Publisher,
+    Signal,
+    Subscriber,
+    TurnState,
+    Typing,
+    bell_channel,
+    events_channel,
+)
 from domain.kit.clock import Clock
 from domain.kit.errors import Unavailable
 from domain.kit.log import logger
@@ -24,7 +35,10 @@ log = logger(__name__)
 class Fanout:
     """One a process."""
 
-    def __init__(self, redis: Redis, history: DialogHistory, clock: Clock, *, poll: float) -> None:
+    def __init__(
+        self, redis: Redis, publisher: Publisher, history: DialogHistory, clock: Clock, *, poll: float
+    ) -> None:
+        self._publisher = publisher
         self._subscriber = Subscriber(redis, self._on_signal, self._on_reconnect)
         self._history = history
         self._clock = clock
@@ -68,6 +82,7 @@ class Fanout:
             if wanted and slot not in self._listening:
                 self._listening.add(slot)
                 await self._subscriber.add([events_channel(slot)])
+                await self._publisher.publish([(bell_channel(slot), Listening(slot))])
             elif not wanted:
                 del self._slots[slot]
                 if slot in self._listening:

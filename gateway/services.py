@@ -142,7 +142,7 @@ async def open_services(
             throttle=SignInThrottle(redis, clock),
             limits=limits(clock),
             inbox=InboxWriter(db.app_tx, publisher),
-            fanout=Fanout(listener, history, clock, poll=timing.poll),
+            fanout=Fanout(listener, publisher, history, clock, poll=timing.poll),
             streams=Streams(),
             history=history,
             timing=timing,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from domain.bus import Publisher, Subscriber, bell_channel, members_channel
+from domain.bus import AttentivePublisher, Subscriber, bell_channel, bells_channel, members_channel
 from domain.clients.embeddings import HttpEmbedder
 from domain.clients.telegram import TelegramClient, telegram_session
 from domain.kit.clock import SystemClock
@@ -51,7 +51,7 @@ async def open_clients(settings: Settings, *, name: str) -> AsyncIterator[Client
     try:
         yield Clients(
             db=db,
-            publisher=Publisher(redis),
+            publisher=AttentivePublisher(redis),
             telegram=TelegramClient(session, settings.telegram_api_url),
             embedder=embedder,
             llm=llm,
@@ -92,7 +92,7 @@ async def listening(settings: Settings, worker: Worker) -> AsyncIterator[None]:
     redis = connect(settings.redis_dsn, timeout=None)
     subscriber = Subscriber(redis, worker.on_signal, worker.ownership.look)
     worker.ownership.add_user(Listener(subscriber, worker.tasks))
-    await subscriber.add([members_channel()])
+    await subscriber.add([members_channel(), bells_channel()])
     worker.tasks.eternal("subscriber", subscriber.run())
     try:
         yield

@@ -2,28 +2,43 @@
 
 messages.py   the classes, with channel and wire format in each docstring
 channels.py   names of channels and keys; one {hash tag} a name, so that they work on a Redis Cluster
-transport.py  `Publisher` (never raises, never waits long) and `Subscriber` (reconnects for ever, says when it did)
+transport.py  `Publisher` (never raises, never waits long), `AttentivePublisher` (leaves out events that nobody hears),
+              `Subscriber` (reconnects for ever, says when it did)
 """
 
-from domain.bus.channels import bell_channel, events_channel, members_channel, rate_limits_key, snapshot_key
+from domain.bus.channels import (
+    bell_channel,
+    bells_channel,
+    events_channel,
+    members_channel,
+    rate_limits_key,
+    snapshot_key,
+)
 from domain.bus.messages import (
     Bell,
+    Bells,
     BotChanged,
     Delta,
     DialogEvent,
+    Listening,
+    LookAtBot,
     MembersChanged,
     Signal,
     TurnState,
     Typing,
     decode,
 )
-from domain.bus.transport import Publisher, Subscriber
+from domain.bus.transport import AttentivePublisher, Publisher, Subscriber
 
 __all__ = [
+    "AttentivePublisher",
     "Bell",
+    "Bells",
     "BotChanged",
     "Delta",
     "DialogEvent",
+    "Listening",
+    "LookAtBot",
     "MembersChanged",
     "Publisher",
     "Signal",
@@ -31,6 +46,7 @@ __all__ = [
     "TurnState",
     "Typing",
     "bell_channel",
+    "bells_channel",
     "decode",
     "events_channel",
     "members_channel",

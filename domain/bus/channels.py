@@ -10,9 +10,18 @@ def bell_channel(slot: int) -> str:
     return f"{{s:{slot:04d}}}:bell"
 
 
+def bells_channel() -> str:
+    """Every shard listens: many slots are rung at once."""
+    return "{cluster}:bells"
+
+
 def events_channel(slot: int) -> str:
     """Gateways with a client on a dialog of this slot listen: durable events and live deltas."""
     return f"{{s:{slot:04d}}}:events"
+
+
+EVENTS_SUFFIX = ":events"
+EVENTS_PATTERN = "{s:????}:events"  # every events_channel
 
 
 def members_channel() -> str:

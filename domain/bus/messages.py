@@ -27,6 +27,40 @@ class Bell:
 
 
 @dataclass(frozen=True, slots=True)
+class Bells:
+    """bells channel: something arrived in the inbox of these slots. One message where many are rung at once."""
+
+    tag: ClassVar[str] = "bells"
+    slots: tuple[int, ...]
+
+    def fields(self) -> dict[str, Any]:
+        """The wire fields."""
+        return {"s": self.slots}
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> "Bells":
+        """From the wire."""
+        return cls(slots=tuple(int(slot) for slot in fields["s"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """bell channel: a gateway has begun to listen to the events of this slot; until now nobody did."""
+
+    tag: ClassVar[str] = "listening"
+    slot: int
+
+    def fields(self) -> dict[str, Any]:
+        """The wire fields."""
+        return {"s": self.slot}
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> "Listening":
+        """From the wire."""
+        return cls(slot=int(fields["s"]))
+
+
+@dataclass(frozen=True, slots=True)
 class BotChanged:
     """bell channel of the bot's slot: its row was added, changed, paused or removed; read it again."""
 
@@ -39,6 +73,23 @@ class BotChanged:
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> "BotChanged":
+        """From the wire."""
+        return cls(bot_id=int(fields["b"]))
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtBot:
+    """bell channel of the bot's slot: somebody reads its health; ask Telegram how it is."""
+
+    tag: ClassVar[str] = "look"
+    bot_id: int
+
+    def fields(self) -> dict[str, Any]:
+        """The wire fields."""
+        return {"b": self.bot_id}
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> "LookAtBot":
         """From the wire."""
         return cls(bot_id=int(fields["b"]))
 
@@ -142,15 +193,16 @@ class Typing:
         return cls(UUID(fields["d"]), fields["a"])
 
 
-Signal = Bell | BotChanged | MembersChanged | DialogEvent | Delta | TurnState | Typing
-_BY_TAG: dict[str, type[Signal]] = {
-    kind.tag: kind for kind in (Bell, BotChanged, MembersChanged, DialogEvent, Delta, TurnState, Typing)
-}
+Signal = Bell | Bells | Listening | BotChanged | LookAtBot | MembersChanged | DialogEvent | Delta | TurnState | Typing
+_KINDS = (Bell, Bells, Listening, BotChanged, LookAtBot, MembersChanged, DialogEvent, Delta, TurnState, Typing)
+_BY_TAG: dict[str, type[Signal]] = {kind.tag: kind for kind in _KINDS}
 
 
 def encode(signal: Signal) -> bytes:
     """To the wire."""
-    return orjson.dumps({"k": signal.tag, **signal.fields()})
+    return orjson.dumps(
+        {"k": signal.tag, **signal.fields()}, default=str
+    )  # the driver's UUIDs are a class of their own
 
 
 def decode(data: bytes) -> Signal | None:

@@ -10,12 +10,14 @@ from time import monotonic
 
 from redis.asyncio.client import PubSub
 
+from domain.bus.channels import EVENTS_PATTERN, EVENTS_SUFFIX
 from domain.bus.messages import Signal, decode, encode
 from domain.kit.log import logger
 from domain.kit.redis import DOWN, Redis
 
 log = logger(__name__)
 
+_ASK_EVERY = 1.0  # seconds
 _PAUSE = 1.0  # seconds without Redis after it failed: a dead server must not cost every caller a timeout
 
 
@@ -61,6 +63,46 @@ class Publisher:
         except DOWN as error:
             self._resume_at = monotonic() + _PAUSE
             log.warning("bus.publish_failed", error=str(error))
+
+
+class AttentivePublisher(Publisher):
+    """Leaves out events of slots to which no gateway listens: most dialogs are watched by nobody.
+
+    Who listens is asked once a second, and a gateway that begins says so (Listening). A client reads from Postgres what
+    it missed before that, and Postgres again every few seconds: an event left out in between is late, not lost.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self._heard: set[str] | None = None  # None: not known, so everything is published
+        self._joined: set[str] = set()
+
+    async def publish(self, signals: Iterable[tuple[str, Signal]]) -> None:
+        """Send (channel, signal) pairs in order, in one round trip."""
+        heard = self._heard
+        if heard is None:
+            await super().publish(signals)
+            return
+        await super().publish(
+            (channel, signal) for channel, signal in signals if channel in heard or not channel.endswith(EVENTS_SUFFIX)
+        )
+
+    def joined(self, channel: str) -> None:
+        """Somebody listens to this one now."""
+        self._joined.add(channel)
+        if self._heard is not None:
+            self._heard.add(channel)
+
+    async def listen_for_listeners(self) -> None:
+        """Eternal: ask who listens."""
+        while True:
+            self._joined.clear()  # who joins while we ask may be missing in the answer
+            try:
+                found = await self._redis.execute_command("PUBSUB", "SHARDCHANNELS", EVENTS_PATTERN)  # type: ignore[no-untyped-call]
+                self._heard = {channel.decode() for channel in found} | self._joined
+            except DOWN:
+                self._heard = None
+            await asyncio.sleep(_ASK_EVERY)
 
 
 class Subscriber:

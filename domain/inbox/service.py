@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
-from domain.bus import Bell, Publisher, bell_channel
+from domain.bus import Bell, Bells, Publisher, bell_channel, bells_channel
 from domain.inbox import queries
 from domain.inbox.model import Arrival
 from domain.inbox.rules import cause_of_death
@@ -13,6 +13,7 @@ from domain.kit.db import Conn
 from domain.kit.metrics import Counter
 
 MAX_TURN_ATTEMPTS = 3
+SINGLE_BELLS = 4  # slots of a batch that are rung one by one; more share one message that every shard hears
 
 ACCEPTED = Counter("replyx_inbox_accepted_total", "Updates stored, by channel", ["channel"])
 DEAD = Counter("replyx_inbox_dead_total", "Rows dead-lettered, by reason", ["reason"])
@@ -55,7 +56,7 @@ class InboxWriter:
         for arrival, is_new in zip(arrivals, new, strict=True):
             (ACCEPTED if is_new else DUPLICATES).labels(arrival.channel).inc()
         slots = {a.slot for a, is_new in zip(arrivals, new, strict=True) if is_new}
-        await self._publisher.publish((bell_channel(slot), Bell(slot, "inbox")) for slot in sorted(slots))
+        await self._publisher.publish(_bells(sorted(slots)))
         return new
 
 
@@ -63,6 +64,12 @@ async def supersede(conn: Conn, *, tenant_id: UUID, slot: int, dialog_id: UUID, 
     """A message was edited before it was answered: its row is over, the edit's row takes its place. False if it was
     answered already, or wants no answer."""
     return bool(await conn.fetch(queries.SUPERSEDE, tenant_id, slot, dialog_id, seq))
+
+
+def _bells(slots: list[int]) -> list[tuple[str, Bell | Bells]]:
+    if len(slots) > SINGLE_BELLS:
+        return [(bells_channel(), Bells(tuple(slots)))]
+    return [(bell_channel(slot), Bell(slot, "inbox")) for slot in slots]
 
 
 async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) -> None:
