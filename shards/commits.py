@@ -11,21 +11,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.answering.model import Answer
-from domain.billing import service as billing
-from domain.billing.model import UsageRecord
 from domain.bus import DialogEvent, Publisher, events_channel
-from domain.dialogs import DialogLog, LockedDialog, MessageDraft
+from domain.dialogs import DialogLog, LockedDialog
 from domain.dialogs.model import AI_MODES
-from domain.dialogs.service import telegram_sends
-from domain.handoff import service as handoff
-from domain.handoff.model import HandoffRequest
 from domain.inbox import service as inbox
 from domain.kit.batch import GroupCommit, all_of
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership
 from domain.kit.fencing import lost_slots
 from domain.outbox import OutboxRow
-from domain.outbox import service as outbox
+from shards.answers import Spoken, speak
 
 _LOST = -1  # instead of a row's attempts: its slot is somebody else's
 
@@ -44,7 +39,8 @@ class Row:
 class TurnResult:
     """What a turn came to. `answer` None: the rows are done without one (a person answers there now).
 
-    `summary` is what an operator reads in the queue, if one is asked for.
+    `summary` is what an operator reads in the queue, if one is asked for; `reply_to` is Telegram's id of the last
+    message that is answered.
     """
 
     tenant_id: UUID
@@ -56,6 +52,7 @@ class TurnResult:
     summary: str
     message_id: UUID
     answer: Answer | None
+    reply_to: int = 0
 
 
 @dataclass(slots=True)
@@ -137,17 +134,16 @@ async def _finish(conn: Conn, results: Sequence[TurnResult]) -> _Outcome:
     dialogs = await unit.lock((result.tenant_id, result.dialog_id) for result in live)
     done = await inbox.mark_done(conn, sorted(_marks(live, dialogs), key=lambda mark: mark[1]))
     spoken = [
-        (result, result.answer, dialogs[result.dialog_id])
+        _spoken(result, result.answer, dialogs[result.dialog_id])
         for result in live
         if result.answer is not None and _may_speak(result, dialogs) and not done.isdisjoint(result.rows)
     ]
-    drafts = [(dialog, _append(unit, result, answer, dialog)) for result, answer, dialog in spoken]
-    await _request_handoffs(conn, unit, spoken)
-    events = await unit.flush()
-    sends = [send for dialog, draft in drafts if draft.delivery == "queued" for send in telegram_sends(dialog, draft)]
-    rows = await outbox.enqueue(conn, sends)
-    await billing.record_usage_many(conn, [_usage(result, answer) for result, answer, _ in spoken])
-    return _Outcome(events, rows, {result.turn_id for result, _, _ in spoken}, lost)
+    events, rows = await speak(conn, unit, spoken)
+    return _Outcome(events, rows, {one.turn_id for one in spoken}, lost)
+
+
+def _spoken(result: TurnResult, answer: Answer, dialog: LockedDialog) -> Spoken:
+    return Spoken(dialog, result.message_id, result.turn_id, answer, result.summary, result.reply_to)
 
 
 def _may_speak(result: TurnResult, dialogs: dict[UUID, LockedDialog]) -> bool:
@@ -162,43 +158,3 @@ def _marks(live: Sequence[TurnResult], dialogs: dict[UUID, LockedDialog]) -> lis
         for result in live
         for row in result.rows
     ]
-
-
-def _append(unit: DialogLog, result: TurnResult, answer: Answer, dialog: LockedDialog) -> MessageDraft:
-    telegram = dialog.channel == "telegram"
-    draft = MessageDraft(
-        id=result.message_id,
-        role="assistant",
-        text=answer.text,
-        citations=[citation.to_json() for citation in answer.citations],
-        turn_id=result.turn_id,
-        delivery=("failed" if dialog.blocked else "queued") if telegram else "none",
-        verified=answer.verified,
-        receipt=answer.receipt,
-    )
-    unit.append(dialog, draft)
-    return draft
-
-
-async def _request_handoffs(
-    conn: Conn, unit: DialogLog, spoken: Sequence[tuple[TurnResult, Answer, LockedDialog]]
-) -> None:
-    wanted = [(result, answer.handoff, dialog) for result, answer, dialog in spoken if answer.handoff]
-    opened = await handoff.request_many(
-        conn,
-        [HandoffRequest(dialog.tenant_id, dialog.id, reason, result.summary) for result, reason, dialog in wanted],
-    )
-    for (_, reason, dialog), is_new in zip(wanted, opened, strict=True):
-        if is_new:
-            unit.set_mode(dialog, "requested", reason=reason)
-
-
-def _usage(result: TurnResult, answer: Answer) -> UsageRecord:
-    return UsageRecord(
-        tenant_id=result.tenant_id,
-        dialog_id=result.dialog_id,
-        message_id=result.message_id,
-        model=answer.usage.model,
-        prompt_tokens=answer.usage.prompt_tokens,
-        completion_tokens=answer.usage.completion_tokens,
-    )

@@ -53,6 +53,7 @@ class Pending:
     """An accepted row that waits for its answer.
 
     `suspect`: its last turn ended with the death of its process. `failures`: turns that raised what nobody expected.
+    `quoted`, `album` and `message_id` are as in Meaning.
     """
 
     tenant_id: UUID
@@ -67,6 +68,9 @@ class Pending:
     private: bool
     suspect: bool
     failures: int = 0
+    quoted: tuple[str, str] | None = None
+    album: str | None = None
+    message_id: int = 0
 
     @classmethod
     def of(cls, row: InboxRow, meaning: Meaning, seq: int, epoch: int) -> Self:
@@ -83,6 +87,9 @@ class Pending:
             command=meaning.command,
             private=meaning.private,
             suspect=row.state == "running",
+            quoted=meaning.quoted,
+            album=meaning.album,
+            message_id=meaning.message_id,
         )
 
 
@@ -95,6 +102,10 @@ class RunningTurn(Protocol):
 
     def fold(self, item: Pending) -> bool:
         """Take one more message in, if it is not too late for that."""
+        ...
+
+    def stop(self, draft_id: int) -> None:
+        """The customer wants no more of the answer that this draft shows."""
         ...
 
     async def give_back(self) -> None:
@@ -125,6 +136,7 @@ class _Queue:
     waiting: deque[Pending] = field(default_factory=deque)
     turn: RunningTurn | None = None
     task: asyncio.Task[None] | None = None
+    quiet_until: float = 0.0  # on the loop's clock: when an album that waits is taken for complete
 
 
 class Conversations:
@@ -146,6 +158,10 @@ class Conversations:
         """Whether the row is in a queue or a turn here."""
         return row_id in self._known
 
+    def is_busy(self, dialog_id: UUID) -> bool:
+        """Whether something waits or runs in this dialog: what comes now is behind it."""
+        return dialog_id in self._queues
+
     def push(self, dialog: Dialog | LockedDialog, item: Pending) -> None:
         """An accepted row waits for its answer; pushing it again changes nothing."""
         if item.row_id in self._known:
@@ -157,8 +173,16 @@ class Conversations:
         if queue.turn is not None and not queue.waiting and queue.turn.fold(item):
             return
         queue.waiting.append(item)
+        if item.album is not None:
+            queue.quiet_until = asyncio.get_running_loop().time() + ALBUM_QUIET
         if queue.task is None and item.slot not in self._frozen:
             queue.task = self._tasks.short("turns", self._work(queue))
+
+    def stop_turn(self, source: str, address: str, draft_id: int) -> None:
+        """The customer stopped the answer that is being written there."""
+        for queue in self._queues.values():
+            if queue.turn is not None and (queue.dialog.source, queue.dialog.address) == (source, address):
+                queue.turn.stop(draft_id)
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
         """Start no turn in these; returns those with one running."""
@@ -197,8 +221,16 @@ class Conversations:
         if not queue.waiting and self._queues.get(queue.dialog.id) is queue:
             del self._queues[queue.dialog.id]
 
+    async def _album(self, queue: _Queue) -> None:
+        """Wait until no more of an album comes: each of its pictures is an update of its own."""
+        loop = asyncio.get_running_loop()
+        if any(item.album for item in queue.waiting):
+            while (wait := queue.quiet_until - loop.time()) > 0:  # noqa: ASYNC110  # it waits for silence
+                await asyncio.sleep(wait)
+
     async def _one_turn(self, queue: _Queue) -> None:
         again: list[Pending] = []
+        await self._album(queue)
         async with self._suspects if queue.waiting[0].suspect else self._room:
             if queue.dialog.slot in self._frozen:
                 return
@@ -252,17 +284,23 @@ class Conversations:
 
 
 def _take(waiting: deque[Pending]) -> list[Pending]:
-    """The next turn's rows: what waits from one sender, up to five; a suspect, a failed one and a command go alone."""
+    """The next turn's rows: what waits from one sender, up to five; a suspect, a failed one and a command go alone. An
+    album stays together, whatever else."""
     items = [waiting.popleft()]
-    while waiting and len(items) < FOLD_MAX and may_fold(items, waiting[0]):
+    while waiting and may_fold(items, waiting[0]):
         items.append(waiting.popleft())
     return items
 
 
-FOLD_MAX = 5  # messages in one turn
+FOLD_MAX = 5  # messages in one turn, beside those of an album
+ALBUM_QUIET = 0.8  # seconds after a picture of an album in which another one may follow
 
 
 def may_fold(items: list[Pending], item: Pending) -> bool:
     """Whether one more message belongs to the same question."""
+    if item.album is not None and item.album == items[-1].album:
+        return True
+    if len(items) >= FOLD_MAX:
+        return False
     alone = any(other.suspect or other.command or other.failures for other in (*items, item))
     return not alone and item.sender == items[0].sender

@@ -38,6 +38,7 @@ class DraftSender:
         topic_id: int | None,
         draft_id: int,
         private: bool,
+        connection_id: str | None = None,
     ) -> None:
         self._sender = sender
         self._bot_id = bot_id
@@ -46,6 +47,8 @@ class DraftSender:
         self._chat: dict[str, object] = {"chat_id": chat_id}
         if topic_id is not None:
             self._chat["message_thread_id"] = topic_id
+        if connection_id is not None:
+            self._chat["business_connection_id"] = connection_id
         self._draft_id = draft_id
         self._drafts = private
         self._shown_at = -1e9
@@ -64,7 +67,7 @@ class DraftSender:
         if self._clock.monotonic() - self._shown_at < every:
             return
         if self._drafts:
-            payload = {**self._chat, "draft_id": self._draft_id, "text": text[:DRAFT_MAX]}
+            payload = {**self._chat, "draft_id": self._draft_id, "text": text[:DRAFT_MAX], "can_stop": True}
             self._send("sendMessageDraft", payload)
         else:
             self._typing()

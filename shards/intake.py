@@ -1,43 +1,48 @@
 """Inbox rows become messages in their dialogs: visible to operators at once, before any answer is thought of.
 
 One loop a shard. A doorbell names a slot; every second all owned slots are looked at, should a bell be lost. A batch is
-read, understood, and accepted in one fenced transaction; then its conversations are given their turns.
+read, understood, and accepted in one fenced transaction (acceptance.py), with the answers that need no thought; the
+other conversations are given their turns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter as Counts
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from uuid import UUID
 
+from domain.answering.model import Answer
+from domain.assistants.model import Assistant
 from domain.bots import Bot
 from domain.bots.updates import Poisoned
-from domain.bus import DialogEvent, Publisher, events_channel
-from domain.dialogs import DialogLog, LockedDialog, MessageDraft
-from domain.dialogs.model import AI_MODES
-from domain.dialogs.opening import lock_or_open
+from domain.bus import Publisher, events_channel
+from domain.dialogs import LockedDialog
 from domain.inbox import InboxRow
 from domain.inbox import service as inbox
 from domain.kit.clock import Clock
-from domain.kit.db import Conn, Database
-from domain.kit.errors import LostOwnership, Unavailable
+from domain.kit.db import Database
+from domain.kit.errors import LostOwnership, NotFound, Unavailable
 from domain.kit.fencing import lost_slots
-from domain.kit.ids import uuid7
 from domain.kit.log import logger
+from domain.outbox import OutboxRow
+from shards.acceptance import RowsMoved, Understood, accept
+from shards.answers import without_asking
 from shards.conversations import Conversations, Pending
-from shards.meaning import Meaning, read
+from shards.meaning import read
+from shards.noting import Noting
 from shards.ownership import Ownership
+from shards.turn import TURNS
 
 log = logger(__name__)
 
-BATCH = 300
+BATCH = 500  # rows accepted in one transaction
+FAIR_SHARE = 4  # rows of one slot in a batch, however many slots have some
 LOOK_EVERY = 1.0  # seconds
 
 FindBot = Callable[[int], Awaitable[Bot | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    row: InboxRow
-    meaning: Meaning
+FindAssistant = Callable[[UUID, UUID], Awaitable[Assistant]]
+KnownAssistant = Callable[[UUID, UUID], Assistant | None]
 
 
 class Intake:
@@ -51,6 +56,11 @@ class Intake:
         ownership: Ownership,
         conversations: Conversations,
         find_bot: FindBot,
+        find_assistant: FindAssistant,
+        known_assistant: KnownAssistant,
+        instant: Callable[[Assistant, str], Answer | None],
+        on_sends: Callable[[Sequence[OutboxRow]], None],
+        noting: Noting,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -58,8 +68,14 @@ class Intake:
         self._ownership = ownership
         self._conversations = conversations
         self._find_bot = find_bot
+        self._find_assistant = find_assistant
+        self._known_assistant = known_assistant
+        self._instant = instant
+        self._on_sends = on_sends
+        self._noting = noting
         self._clock = clock
         self._rung: set[int] = set()
+        self.accepted = 0  # rows read since the start
         self._open: set[int] = set()
         self._full_look_at = 0.0
         self._wake = asyncio.Event()
@@ -72,13 +88,19 @@ class Intake:
         self._rung.add(slot)
         self._wake.set()
 
+    def ring_all(self, slots: Iterable[int]) -> None:
+        """The same for many, some of which are not ours."""
+        if not self._open.isdisjoint(slots):
+            self._rung.update(slots)
+            self._wake.set()
+
     async def run(self) -> None:
         """Eternal: accept."""
         while True:
             slots = self._due()
             try:
-                while slots and await self._accept_some(slots):
-                    pass
+                while slots:
+                    slots = await self._accept_some(slots)
             except (Unavailable, LostOwnership) as error:
                 log.warning("intake.paused", reason=error.detail)
                 await self._clock.sleep(0.5)
@@ -123,32 +145,44 @@ class Intake:
         except TimeoutError:
             pass
 
-    async def _accept_some(self, slots: Sequence[int]) -> bool:
-        """Accept one batch; True if there may be more."""
-        async with self._db.worker_tx() as conn:
-            rows = await inbox.fetch_ready(conn, slots=slots, limit=BATCH)
+    async def _accept_some(self, slots: Sequence[int]) -> list[int]:
+        """Accept one batch; returns the slots that may have more."""
+        share = max(FAIR_SHARE, BATCH // len(slots))
+        async with self._db.worker_read() as conn:
+            rows = await inbox.fetch_ready(conn, slots=slots, limit=share)
         if not rows:
-            return False
+            return []
+        self.accepted += len(rows)
         understood, poisoned = await self._understand(rows)
         for row, reason in poisoned:
             await self._bury(row, reason)
-        if understood:
-            await self._accept(understood)
-        return len(rows) == BATCH
+        for batch in _batches(understood):
+            await self._accept(batch)
+        counts = Counts(row.slot for row in rows)
+        return [slot for slot, count in counts.items() if count >= share and slot in self._open]
 
-    async def _understand(self, rows: Sequence[InboxRow]) -> tuple[list[_Understood], list[tuple[InboxRow, str]]]:
-        understood: list[_Understood] = []
+    async def _understand(self, rows: Sequence[InboxRow]) -> tuple[list[Understood], list[tuple[InboxRow, str]]]:
+        understood: list[Understood] = []
         poisoned: list[tuple[InboxRow, str]] = []
+        assistants: set[tuple[UUID, UUID]] = set()
         for row in rows:
             bot = await self._find_bot(int(row.source)) if row.channel == "telegram" else None
             try:
-                understood.append(_Understood(row, read(row, bot)))
+                meaning = read(row, bot)
             except Poisoned as error:
                 poisoned.append((row, str(error)))
+                continue
             except Exception as error:
                 # The boundary: bytes from outside must not stop the shard, whatever reading them does.
                 log.exception("inbox.unreadable", row=row.id)
                 poisoned.append((row, f"could not be read: {error!r}"))
+                continue
+            understood.append(Understood(row, meaning))
+            if meaning.opening is not None:
+                assistants.add((row.tenant_id, meaning.opening.assistant_id))
+        for tenant_id, assistant_id in assistants:
+            with suppress(NotFound):  # its turn will say so
+                await self._find_assistant(tenant_id, assistant_id)
         return understood, poisoned
 
     async def _bury(self, row: InboxRow, reason: str) -> None:
@@ -157,7 +191,7 @@ class Intake:
             if not await lost_slots(conn, {row.slot: self._ownership.epoch(row.slot)}):
                 await inbox.bury(conn, tenant_id=row.tenant_id, ids=[row.id], reason=reason)
 
-    async def _accept(self, batch: list[_Understood]) -> None:
+    async def _accept(self, batch: list[Understood]) -> None:
         """Commit a batch. If one item spoils it, the items go one by one and only the bad one is dead-lettered."""
         slots = frozenset(item.row.slot for item in batch)
         self._accepting = slots
@@ -166,6 +200,8 @@ class Intake:
             await self._commit(batch)
         except (Unavailable, LostOwnership):
             raise
+        except RowsMoved:
+            log.info("inbox.rows_moved", rows=len(batch))  # what is ready still is read again
         except Exception as error:
             if len(batch) > 1:
                 for item in batch:
@@ -177,48 +213,56 @@ class Intake:
             self._accepting = frozenset()
             self._idle.set()
 
-    async def _commit(self, batch: list[_Understood]) -> None:
+    async def _commit(self, batch: list[Understood]) -> None:
+        if batch[0].meaning.kind == "update":
+            await self._note(batch[0])
+            return
         held = {item.row.slot: self._ownership.epoch(item.row.slot) for item in batch}
         async with self._db.worker_tx() as conn:
             lost = await lost_slots(conn, held)
-            events, pending = await _write(conn, [item for item in batch if item.row.slot not in lost], held)
-        await self._publisher.publish((events_channel(slot), event) for event, slot in events)
-        for dialog, item in pending:
+            live = [item for item in batch if item.row.slot not in lost] if lost else batch
+            if not live:
+                return
+            accepted = await accept(conn, live, held, instant=self._instant_answer, is_busy=self._conversations.is_busy)
+        if accepted.sends:
+            self._on_sends(accepted.sends)
+        for dialog, item in accepted.pending:
             self._conversations.push(dialog, item)
+        TURNS.labels("answered").inc(accepted.answered)
+        await self._publisher.publish((events_channel(slot), event) for event, slot in accepted.events)
+
+    async def _note(self, item: Understood) -> None:
+        """An update that is no new message, or turns out to be one for us."""
+        epoch = self._ownership.epoch(item.row.slot)
+        if not await self._noting.accept(item.row, item.meaning, epoch):
+            await self._commit([replace(item, meaning=replace(item.meaning, kind="message"))])
+
+    def _instant_answer(self, dialog: LockedDialog, burst: Sequence[Pending]) -> Answer | None:
+        assistant = self._known_assistant(dialog.tenant_id, dialog.assistant_id)
+        if assistant is None:
+            return None
+        text = "\n".join(item.question for item in burst if item.question)
+        fixed = without_asking(
+            assistant,
+            text=text,
+            content=burst[0].content,
+            command=burst[0].command,
+            contact_language=dialog.contact_language,
+        )
+        return fixed or self._instant(assistant, text)
 
 
-async def _write(
-    conn: Conn, batch: Sequence[_Understood], held: dict[int, int]
-) -> tuple[list[tuple[DialogEvent, int]], list[tuple[LockedDialog, Pending]]]:
-    """Append the batch's messages; returns events with their slots, and what wants a turn."""
-    openings = [item.meaning.opening for item in batch if item.meaning.opening is not None]
-    dialogs = await lock_or_open(conn, openings) if openings else {}
-    unit = DialogLog(conn)
-    unit.adopt(dialogs.values())
-    marks: list[tuple[object, ...]] = []
-    pending: list[tuple[LockedDialog, Pending]] = []
-    for item in batch:
-        row, meaning = item.row, item.meaning
-        if meaning.opening is None:
-            marks.append((row.tenant_id, row.id, None, None, "done"))
-            continue
-        dialog = dialogs[meaning.opening.key]
-        seq = _apply(unit, dialog, meaning)
-        wants_turn = meaning.kind == "message" and meaning.reply and dialog.mode in AI_MODES
-        marks.append((row.tenant_id, row.id, dialog.id, seq, "accepted" if wants_turn else "done"))
-        if wants_turn and seq is not None:
-            pending.append((dialog, Pending.of(row, meaning, seq, held[row.slot])))
-    events = await unit.flush()
-    await inbox.mark_accepted(conn, marks)
-    slot_of = {dialog.id: dialog.slot for dialog in dialogs.values()}
-    return [(event, slot_of[event.dialog_id]) for event in events], pending
-
-
-def _apply(unit: DialogLog, dialog: LockedDialog, meaning: Meaning) -> int | None:
-    if meaning.kind != "message":
-        unit.set_blocked(dialog, meaning.kind == "block")
-        return None
-    if dialog.blocked:
-        unit.set_blocked(dialog, False)
-    draft = MessageDraft(id=uuid7(), role="customer", text=meaning.text, client_id=meaning.client_id)
-    return unit.append(dialog, draft)
+def _batches(understood: Sequence[Understood]) -> Iterator[list[Understood]]:
+    """Messages together, in order; every other update alone."""
+    batch: list[Understood] = []
+    for item in understood:
+        alone = item.meaning.kind == "update"
+        if batch and (alone or len(batch) == BATCH):
+            yield batch
+            batch = []
+        if alone:
+            yield [item]
+        else:
+            batch.append(item)
+    if batch:
+        yield batch

@@ -1,17 +1,20 @@
 """A row's bytes, and what they ask of us. Pure."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from domain.bots import Bot
-from domain.bots.updates import Incoming, Poisoned
+from domain.bots.updates import Attachment, Incoming, Poisoned
 from domain.bots.updates import parse as parse_update
-from domain.dialogs import Opening
+from domain.dialogs import MessageDraft, Opening
+from domain.dialogs.attachments import described
 from domain.dialogs.web import WebMessage
 from domain.inbox import InboxRow
 from domain.kit.ids import uuid7
 
-CONTENT_LABELS = {"photo": "photo", "voice": "voice message", "video_note": "video message"}
+QUOTED_MAX = 500  # characters of what a message refers to that are asked with it
+
+Kind = Literal["message", "update", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +22,15 @@ class Meaning:
     """What to do with a row.
 
     message   append `text` (as shown) to the dialog of `opening`; the assistant is asked `question`.
-    block / unblock  note it on the dialog.      ignore  nothing, for `reason`.
+    update    `incoming` is something else that changes what we know (shards.noting); an edit has an opening too.
+    ignore    nothing, for `reason`.
     `sender` tells people in a group apart; `reply` is False where only the record matters (a paused bot).
-    `content` is what kind of message it was; `command` is "start" and the like.
+    `content` is what kind of message it was; `command` is "start" and the like, `start` the payload of a deep link.
+    `quoted` is (role, text) of what the message refers to; the assistant is told.
+    `album` is the media group whose messages are answered together; `message_id` is Telegram's, 0 if it has none.
     """
 
-    kind: Literal["message", "block", "unblock", "ignore"]
+    kind: Kind
     opening: Opening | None = None
     text: str = ""
     question: str = ""
@@ -35,6 +41,25 @@ class Meaning:
     reply: bool = True
     private: bool = True
     reason: str = ""
+    start: str = ""
+    quoted: tuple[str, str] | None = None
+    album: str | None = None
+    message_id: int = 0
+    connection_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+    incoming: Incoming | None = None
+
+    def draft(self) -> MessageDraft:
+        """The message as it is appended to its dialog."""
+        return MessageDraft(
+            id=uuid7(),
+            role="customer",
+            text=self.text,
+            client_id=self.client_id,
+            attachments=described(self.attachments) if self.attachments else [],
+            context=self.context or None,
+        )
 
 
 def read(row: InboxRow, bot: Bot | None) -> Meaning:
@@ -46,23 +71,34 @@ def read(row: InboxRow, bot: Bot | None) -> Meaning:
     incoming = parse_update(row.raw, bot_id=bot.id, username=bot.username)
     if incoming.kind == "ignored":
         return Meaning("ignore", reason=incoming.reason)
-    if incoming.kind != "message":
-        if incoming.chat_type != "private":
-            return Meaning("ignore", reason="membership of a group")
-        return Meaning("block" if incoming.kind == "blocked" else "unblock", opening=_opening(bot, incoming))
+    if incoming.kind not in {"message", "edited"}:
+        return Meaning("update", incoming=incoming)
     if not incoming.addressed:
         return Meaning("ignore", reason="a group's own conversation")
+    meaning = _message(bot, incoming)
+    return meaning if incoming.kind == "message" else replace(meaning, kind="update", incoming=incoming)
+
+
+def _message(bot: Bot, incoming: Incoming) -> Meaning:
     return Meaning(
         "message",
         opening=_opening(bot, incoming),
         text=_shown(incoming),
         question=incoming.text,
-        client_id=str(incoming.message_id),
+        quoted=_quoted(incoming),
+        client_id=incoming.message_key,
         sender=str(incoming.sender_id),
         content=incoming.content,
         command=incoming.command,
         reply=bot.state == "active",
-        private=incoming.chat_type == "private",
+        # A preview is only shown in a chat with the bot itself.
+        private=incoming.chat_type == "private" and incoming.connection_id is None,
+        start=incoming.argument if incoming.command == "start" else "",
+        album=incoming.album,
+        message_id=incoming.message_id,
+        connection_id=incoming.connection_id,
+        attachments=incoming.attachments,
+        context=incoming.context,
     )
 
 
@@ -110,7 +146,15 @@ def _opening(bot: Bot, incoming: Incoming) -> Opening:
 
 
 def _shown(incoming: Incoming) -> str:
-    if incoming.content == "text":
+    if not incoming.described:
         return incoming.text
-    label = CONTENT_LABELS.get(incoming.content, incoming.content.replace("_", " "))
-    return f"[{label}] {incoming.text}".strip()
+    return f"[{incoming.described}] {incoming.text}".strip()
+
+
+def _quoted(incoming: Incoming) -> tuple[str, str] | None:
+    """(who said it, what) of the words that the message refers to: history for whoever answers, however old it is."""
+    reply = incoming.context.get("reply_to", {})
+    text = incoming.context.get("quote") or reply.get("text", "")
+    if not text or incoming.command:
+        return None
+    return "assistant" if reply.get("author") == "bot" else "customer", text[:QUOTED_MAX]

@@ -103,7 +103,7 @@ class Recovery:
         except Poisoned as error:
             await self._bury(row, str(error))
             return None
-        if meaning.kind != "message":
+        if meaning.opening is None:  # neither a message nor an edit
             await self._bury(row, meaning.reason)
             return None
         return Pending.of(row, meaning, seq, epoch)

@@ -34,6 +34,11 @@ class TurnStream:
     _delta_at: float = field(default=-1e9)
     _snapshot_at: float = field(default=-1e9)
 
+    @property
+    def text(self) -> str:
+        """What was said so far."""
+        return self._text
+
     async def start(self) -> None:
         """The turn begins (or begins again)."""
         self._text, self._sent = "", 0

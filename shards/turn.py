@@ -1,6 +1,7 @@
 """One turn: mark its rows running, ask, stream, commit."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,8 +22,9 @@ from domain.kit.ids import uuid7
 from domain.kit.log import logger
 from domain.kit.metrics import Counter, Histogram
 from domain.kit.tasks import Tasks
+from shards.answers import without_asking
 from shards.commits import Row, TurnCommits, TurnResult
-from shards.conversations import FOLD_MAX, DialogRef, Pending, may_fold
+from shards.conversations import DialogRef, Pending, may_fold
 from shards.ownership import Ownership
 from shards.streaming import TurnStream
 
@@ -69,6 +71,7 @@ class Turn:
         self._language = "en"
         self._refold = False
         self._committing = False
+        self._stopped = False
         self._attempts = 1
         self._summary = ""
 
@@ -80,14 +83,23 @@ class Turn:
     def fold(self, item: Pending) -> bool:
         """Take one more message in: what was being asked is asked again with it."""
         late = self._committing or self._parts.clock.monotonic() - self._started > FOLD_WITHIN
-        if late or len(self._items) >= FOLD_MAX or not may_fold(self._items, item):
+        if late or not self._items or not may_fold(self._items, item):
             return False
+        if item.album is not None and item.album != self._items[-1].album:
+            return False  # the rest of it is to come: it is collected first
         self._given.append(item)
         self._items.append(item)
         self._refold = True
         if self._asking is not None:
             self._asking.cancel()
         return True
+
+    def stop(self, draft_id: int) -> None:
+        """The customer wants no more of it: what was said so far is the answer."""
+        if draft_id == draft_id_of(self._turn_id) and not self._committing:
+            self._stopped = True
+            if self._asking is not None:
+                self._asking.cancel()
 
     async def run(self) -> None:
         """To its commit. Raises LostOwnership, Unavailable."""
@@ -177,12 +189,16 @@ class Turn:
         return question
 
     def _question(self, found: Dialog, assistant: Assistant, said: list[tuple[str, str]]) -> Question:
+        # An edit has the seq of the message that it changed: the later row has the words that hold.
+        asked = {item.seq: item.question for item in self._items}
+        quoted = [item.quoted for item in self._items if item.quoted is not None and item.quoted not in said]
+        said = [*said, *dict.fromkeys(quoted)]
         return Question(
             tenant_id=found.tenant_id,
             dialog_id=found.id,
             turn_id=self._turn_id,
             assistant=assistant,
-            text="\n".join(item.question for item in self._items if item.question),
+            text="\n".join(filter(None, asked.values())),
             history=tuple(Said(role, text) for role, text in said),  # type: ignore[arg-type]  # the column's CHECK
             contact_language=found.contact_language,
             handoff_open=found.mode == "requested",
@@ -202,6 +218,8 @@ class Turn:
             raise
         if not self._asking.cancelled():
             return self._asking.result()
+        if self._stopped and not self._folded():
+            return _cut_short(self._stream.text, self._language)
         if not self._folded():
             raise asyncio.CancelledError  # the worker is stopping
         return None
@@ -210,7 +228,14 @@ class Turn:
         return self._refold
 
     async def _answer(self, question: Question) -> Answer:
-        fixed = _without_asking(question, self._items[0])
+        first = self._items[0]
+        fixed = without_asking(
+            question.assistant,
+            text=question.text,
+            content=first.content,
+            command=first.command,
+            contact_language=question.contact_language,
+        )
         if fixed is not None:
             return fixed
         try:
@@ -237,6 +262,7 @@ class Turn:
             summary=self._summary,
             message_id=uuid7(),
             answer=answer,
+            reply_to=self._items[-1].message_id,
         )
         spoken = await self._parts.commits.finish(result)
         TURNS.labels("answered" if spoken else "silent").inc()
@@ -246,18 +272,17 @@ class Turn:
         return Row(item.tenant_id, item.row_id, item.slot, item.epoch)
 
 
+def draft_id_of(turn_id: UUID) -> int:
+    """The id of the preview that shows a turn's text in Telegram: 31 bits, not 0."""
+    return (turn_id.int & 0x7FFFFFFF) or 1
+
+
+def _cut_short(text: str, language: str) -> Answer:
+    """What was said until the customer stopped it; without its sources, so without their marks."""
+    said = re.sub(r"\s*\[\d+\]", "", text).strip()
+    return Answer(f"{said}..." if said else sentence("stopped", language), receipt={"way": "stopped"})
+
+
 def _fault(language: str, *, again: bool) -> Answer:
     text = sentence("model_failed_open" if again else "model_failed", language)
     return Answer(text, handoff="model_failed", receipt={"way": "fault"})
-
-
-def _without_asking(question: Question, item: Pending) -> Answer | None:
-    """What needs no knowledge: the greeting of /start, and content without words."""
-    language = (question.contact_language or "en")[:2]
-    if item.command == "start":
-        greeting = question.assistant.greeting
-        text = greeting.get(language) or greeting.get("en") or next(iter(greeting.values()), "")
-        return Answer(text or sentence("greeting", language), receipt={"way": "greeting"})
-    if not question.text and item.content != "text":
-        return Answer(sentence("content", language), receipt={"way": "content"})
-    return None

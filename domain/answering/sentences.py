@@ -15,6 +15,8 @@ Key = Literal[
     "model_failed",
     "model_failed_open",
     "found_meanwhile",
+    "old_button",
+    "stopped",
 ]
 
 SENTENCES: dict[str, dict[Key, str]] = {
@@ -33,6 +35,8 @@ SENTENCES: dict[str, dict[Key, str]] = {
         "model_failed_open": "Сейчас у меня не получается подготовить ответ. "
         "Человек из команды уже знает о вашем вопросе и ответит здесь.",
         "found_meanwhile": "А пока — что об этом написано в наших материалах:",
+        "old_button": "Эта кнопка больше не работает. Напишите, пожалуйста, ваш вопрос словами.",
+        "stopped": "Хорошо, останавливаюсь. Если понадобится, спросите ещё раз.",
     },
     "en": {
         "greeting": "Hello! How can I help?",
@@ -51,6 +55,8 @@ SENTENCES: dict[str, dict[Key, str]] = {
         "model_failed_open": "I cannot put together an answer right now. "
         "A person from the team already knows about your question and will answer here.",
         "found_meanwhile": "In the meantime, this is what our pages say about it:",
+        "old_button": "This button does not work any more. Please write your question in words.",
+        "stopped": "All right, I stop here. Just ask again if you need it.",
     },
 }
 

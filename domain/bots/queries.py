@@ -56,6 +56,9 @@ WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[]))
 """
 NOTE_ERROR = "UPDATE bots SET last_error = $3 WHERE tenant_id = $1 AND id = $2"
 
+# A complaint is withdrawn; another one, written meanwhile, stays.
+WITHDRAW_ERROR = "UPDATE bots SET last_error = NULL WHERE tenant_id = $1 AND id = $2 AND last_error = $3"
+
 # Telegram refused a token: it stops the bot only while it is the bot's token. A refusal of the old one may come in
 # after the tenant has entered the new one.
 REVOKE = """

@@ -208,6 +208,11 @@ async def note_error(conn: Conn, *, tenant_id: UUID, bot_id: int, error: str | N
     await conn.execute(queries.NOTE_ERROR, tenant_id, bot_id, error)
 
 
+async def withdraw_error(conn: Conn, *, tenant_id: UUID, bot_id: int, error: str) -> None:
+    """This trouble is over, if it is still what the tenant reads."""
+    await conn.execute(queries.WITHDRAW_ERROR, tenant_id, bot_id, error)
+
+
 async def revoke(conn: Conn, bot: Bot, *, reason: str) -> bool:
     """Telegram refused the token of this bot, as it was read: stop it until it gets another one. False if it has one
     already."""

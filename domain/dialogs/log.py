@@ -4,7 +4,7 @@ Lock, then append in memory (each entry takes the dialog's next seq), then flush
 `flush` returns is published after the commit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -63,17 +63,44 @@ class DialogLog:
         self._event(dialog, "delivery", {"message_id": str(message_id), "delivery": delivery, "detail": detail})
 
     def set_blocked(self, dialog: LockedDialog, blocked: bool) -> None:
-        """The customer blocked the bot, or came back."""
+        """The customer blocked the bot, or came back; nothing happens if it is so already."""
+        if dialog.blocked == blocked:
+            return
         dialog.blocked = blocked
-        dialog.touched = True
+        self._event(dialog, "blocked", {"blocked": blocked})
+
+    async def edit(self, dialog: LockedDialog, message_id: UUID, draft: MessageDraft, *, last: bool) -> None:
+        """The customer's message says what `draft` says now; `last` says that it is the newest one of the dialog."""
+        attachments = orjson.dumps(draft.attachments).decode()
+        edited_at = await self._conn.fetchval(
+            queries.EDIT_MESSAGE, dialog.tenant_id, message_id, draft.text, attachments, draft.context
+        )
+        if last:
+            dialog.last_text = draft.text[:_PREVIEW]
+        changed = {
+            "message_id": str(message_id),
+            "text": draft.text,
+            "attachments": [queries.public(attachment) for attachment in draft.attachments],
+            "context": draft.context,
+            "edited_at": queries.stamp(edited_at),
+        }
+        self._event(dialog, "edited", changed)
+
+    def set_attachment(self, dialog: LockedDialog, message_id: UUID, attachment: dict[str, Any]) -> None:
+        """Announce what became of an attachment's bytes."""
+        self._event(dialog, "attachment", {"message_id": str(message_id), "attachment": queries.public(attachment)})
+
+    def react(self, dialog: LockedDialog, message_id: UUID | None, emoji: Sequence[str]) -> None:
+        """The customer's reactions to a message (None: one that is not known here) are these now."""
+        message = str(message_id) if message_id else None
+        self._event(dialog, "reaction", {"message_id": message, "emoji": list(emoji)})
 
     async def flush(self) -> list[DialogEvent]:
         """Write everything; returns what to publish once the transaction is committed, in order."""
         stamp = ""
         if self._messages:
             rows = _columns(_message_row(*m) for m in self._messages)
-            written_at = await self._conn.fetchval(queries.INSERT_MESSAGES, *rows)
-            stamp = written_at.isoformat().replace("+00:00", "Z")
+            stamp = queries.stamp(await self._conn.fetchval(queries.INSERT_MESSAGES, *rows))
         if self._events:
             events = ((d.tenant_id, d.id, seq, kind, payload) for d, seq, kind, payload in self._events)
             await self._conn.execute(queries.INSERT_EVENTS, *_columns(events))
@@ -114,6 +141,8 @@ def _message_row(dialog: LockedDialog, seq: int, draft: MessageDraft) -> tuple[o
         draft.verified,
         draft.author,
         draft.receipt,
+        orjson.dumps(draft.attachments).decode() if draft.attachments else "[]",
+        draft.context,
     )
 
 
@@ -129,6 +158,9 @@ def _message_json(seq: int, draft: MessageDraft, created_at: str) -> dict[str, A
         "delivery": draft.delivery,
         "verified": draft.verified,
         "author": draft.author,
+        "attachments": [queries.public(attachment) for attachment in draft.attachments],
+        "context": draft.context,
+        "edited_at": None,
         "created_at": created_at,
     }
 

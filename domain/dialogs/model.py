@@ -26,9 +26,11 @@ class Dialog:
     contact_id: UUID
     contact_name: str
     contact_language: str | None
+    contact_attributes: dict[str, Any]
     assistant_id: UUID
     mode: Mode
     status: Status
+    blocked_at: datetime | None
     last_seq: int
     last_text: str
     last_message_at: datetime
@@ -80,7 +82,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """A message to append; `id` is given so that a turn can name its answer before the commit."""
+    """A message to append; `id` is given so that a turn can name its answer before the commit.
+
+    `attachments` and `context` are as `attachments.described` and `updates.Incoming` make them. `reply_to` is
+    Telegram's id of the message it answers, for the send; it is not stored.
+    """
 
     id: UUID
     role: Role
@@ -92,11 +98,14 @@ class MessageDraft:
     verified: bool = False
     author: str | None = None
     receipt: dict[str, Any] | None = None
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    context: dict[str, Any] | None = None
+    reply_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a dialog's log. kind "message" | "mode" | "delivery"; `data` is what SSE sends."""
+    """One entry of a dialog's log. `data` is what SSE sends; docs/api.md lists the kinds."""
 
     seq: int
     kind: str

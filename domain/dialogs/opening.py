@@ -27,6 +27,11 @@ async def lock_or_open(conn: Conn, openings: Sequence[Opening]) -> dict[Key, Loc
     return found
 
 
+async def lock_existing(conn: Conn, openings: Sequence[Opening]) -> dict[Key, LockedDialog]:
+    """Lock those dialogs of `openings` that exist."""
+    return await _lock(conn, sorted(opening.key for opening in openings))
+
+
 async def _lock(conn: Conn, keys: Sequence[Key]) -> dict[Key, LockedDialog]:
     rows = await conn.fetch(queries.LOCK_BY_ADDRESS, *(list(column) for column in zip(*keys, strict=True)))
     dialogs = [queries.locked(row) for row in rows]

@@ -1,13 +1,14 @@
 """SQL of dialogs, contacts, messages and events."""
 
+from datetime import datetime
 from typing import Any
 
 from domain.dialogs.model import Dialog, Event, LockedDialog
 from domain.kit.db import Row
 
 _DIALOG = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.name AS contact_name,
-    c.language AS contact_language, d.assistant_id, d.mode, d.status, d.last_seq, d.last_text, d.last_message_at,
-    d.created_at"""
+    c.language AS contact_language, c.attributes AS contact_attributes, d.assistant_id, d.mode, d.status, d.blocked_at,
+    d.last_seq, d.last_text, d.last_message_at, d.created_at"""
 
 _LOCKED = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.language AS contact_language,
     d.assistant_id, d.mode, d.status, d.last_seq, d.last_text, d.blocked_at IS NOT NULL AS blocked"""
@@ -53,12 +54,13 @@ ON CONFLICT DO NOTHING
 # Appends messages whose seq was taken under the dialogs' locks; all have the transaction's time.
 INSERT_MESSAGES = """
 INSERT INTO messages (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified,
-    author, receipt)
+    author, receipt, attachments, context)
 SELECT tenant_id, dialog_id, seq, id, role, text, citations::jsonb, client_id, turn_id, delivery, verified, author,
-    receipt
+    receipt, attachments::jsonb, context
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::uuid[], $10::text[], $11::boolean[], $12::text[], $13::jsonb[])
-    AS t (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt)
+    $9::uuid[], $10::text[], $11::boolean[], $12::text[], $13::jsonb[], $14::text[], $15::jsonb[])
+    AS t (tenant_id, dialog_id, seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt,
+        attachments, context)
 RETURNING created_at
 """
 
@@ -91,19 +93,83 @@ SELECT role, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq 
 
 # A person's answer by the id that their client gave it, under the dialog's lock.
 FETCH_REPLY = """
-SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, created_at
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, created_at, attachments, context,
+    edited_at
 FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND role = 'operator' AND client_id = $3
 """
 
+# A customer's message by Telegram's id of it (the newest, should an id return), under the dialog's lock; `last` says
+# that the customer has written nothing since, `age` is in seconds.
+FIND_SAID = """
+SELECT m.seq, m.id, m.text, m.attachments, extract(epoch FROM now() - m.created_at)::float8 AS age,
+    NOT EXISTS (SELECT 1 FROM messages l WHERE l.tenant_id = $1 AND l.dialog_id = $2 AND l.seq > m.seq
+        AND l.role = 'customer') AS last
+FROM messages m WHERE m.tenant_id = $1 AND m.dialog_id = $2 AND m.role = 'customer' AND m.client_id = $3
+ORDER BY m.seq DESC LIMIT 1
+"""
+
+# What a customer's message says now.
+EDIT_MESSAGE = """
+UPDATE messages SET text = $3, attachments = $4::text::jsonb, context = $5, edited_at = now()
+WHERE tenant_id = $1 AND id = $2 RETURNING edited_at
+"""
+
+# The newest messages that were said to a customer, for finding the one that Telegram means.
+LAST_ANSWERS = """
+SELECT id FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND role <> 'customer' ORDER BY seq DESC LIMIT 100
+"""
+
+# The customer's last message, for an answer in a group to point at.
+LAST_SAID = """
+SELECT client_id FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND role = 'customer' ORDER BY seq DESC LIMIT 1
+"""
+
+# The dialogs of a Telegram chat with its topics, without business accounts' chats.
+CHAT_DIALOGS = """
+SELECT id FROM dialogs WHERE tenant_id = $1 AND channel = 'telegram' AND source = $2
+    AND (address = $3 OR starts_with(address, $3 || '/')) AND position('@' IN address) = 0
+"""
+
+# A group has a new id: its dialogs go there, except those that the new chat has already.
+MOVE_ADDRESS = """
+UPDATE dialogs d SET address = $4 || substr(d.address, length($3) + 1)
+WHERE d.tenant_id = $1 AND d.channel = 'telegram' AND d.source = $2 AND d.id = ANY($5::uuid[])
+    AND NOT EXISTS (SELECT 1 FROM dialogs n WHERE n.tenant_id = $1 AND n.channel = 'telegram' AND n.source = $2
+        AND n.address = $4 || substr(d.address, length($3) + 1))
+"""
+
+# How the customer first came here: a deep link's payload stays with the contact.
+NOTE_START = """
+UPDATE contacts SET attributes = attributes || jsonb_build_object('start', $3::text)
+WHERE tenant_id = $1 AND id = $2
+"""
+
+# The attachments of a message, by its id or by its place in a dialog.
+GET_ATTACHMENTS = "SELECT dialog_id, attachments FROM messages WHERE tenant_id = $1 AND id = $2"
+FIND_ATTACHMENTS = "SELECT id, attachments FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq = $3"
+
+# What became of an attachment's bytes.
+SET_ATTACHMENTS = "UPDATE messages SET attachments = $3::text::jsonb WHERE tenant_id = $1 AND id = $2"
+
+# The bytes of an attachment are in a blob.
+INSERT_FILE = """
+INSERT INTO message_files (tenant_id, message_id, n, blob_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+
+# Where the bytes of an attachment are.
+GET_FILE = "SELECT blob_id FROM message_files WHERE tenant_id = $1 AND message_id = $2 AND n = $3"
+
 # A page of messages after a seq.
 LIST_MESSAGES = """
-SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at, attachments,
+    context, edited_at
 FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
 """
 
 # The newest messages, newest first.
 LATEST_MESSAGES = """
-SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at
+SELECT seq, id, role, text, citations, client_id, turn_id, delivery, verified, author, receipt, created_at, attachments,
+    context, edited_at
 FROM messages WHERE tenant_id = $1 AND dialog_id = $2 ORDER BY seq DESC LIMIT $3
 """
 
@@ -111,10 +177,10 @@ FROM messages WHERE tenant_id = $1 AND dialog_id = $2 ORDER BY seq DESC LIMIT $3
 # is not.
 LIST_LOG = """
 (SELECT seq, 'message' AS kind, NULL::jsonb AS payload, id, role, text, citations, client_id, turn_id, delivery,
-    verified, author, created_at
+    verified, author, created_at, attachments, context, edited_at
  FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4)
 UNION ALL
-(SELECT seq, kind, payload, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+(SELECT seq, kind, payload, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
  FROM dialog_events WHERE tenant_id = $1 AND dialog_id = $2 AND seq > $3 ORDER BY seq LIMIT $4)
 ORDER BY seq LIMIT $4
 """
@@ -157,8 +223,24 @@ def message_json(row: Row) -> dict[str, Any]:
         "delivery": row["delivery"],
         "verified": row["verified"],
         "author": row["author"],
-        "created_at": row["created_at"].isoformat().replace("+00:00", "Z"),
+        "attachments": [public(attachment) for attachment in row["attachments"]],
+        "context": row["context"],
+        "edited_at": stamp(row["edited_at"]) if row["edited_at"] else None,
+        "created_at": stamp(row["created_at"]),
     }
+
+
+_INTERNAL = {"file_id", "unique_id"}
+
+
+def public(attachment: dict[str, Any]) -> dict[str, Any]:
+    """An attachment as clients see it: Telegram's own ids of the file are none of their business."""
+    return {name: value for name, value in attachment.items() if name not in _INTERNAL}
+
+
+def stamp(at: datetime) -> str:
+    """A time as the API writes it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def event(row: Row) -> Event:

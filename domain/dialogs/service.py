@@ -151,6 +151,7 @@ def telegram_sends(dialog: LockedDialog, draft: MessageDraft) -> list[OutboxDraf
         text=draft.text,
         citations=draft.citations,
         language="ru" if any("а" <= char <= "я" for char in draft.text.lower()) else "en",
+        reply_to=draft.reply_to,
     )
 
 

@@ -18,10 +18,11 @@ RETURNING id
 # Reads a tenant's file.
 GET = "SELECT data FROM blobs WHERE tenant_id = $1 AND id = $2"
 
-# Removes a file that no document points at any more.
+# Removes a file that no document and no message points at any more.
 DELETE_UNUSED = """
 DELETE FROM blobs b WHERE b.tenant_id = $1 AND b.id = $2
     AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.tenant_id = $1 AND d.blob_id = $2)
+    AND NOT EXISTS (SELECT 1 FROM message_files f WHERE f.tenant_id = $1 AND f.blob_id = $2)
 """
 
 
@@ -50,5 +51,5 @@ async def get(conn: Conn, *, tenant_id: UUID, blob_id: UUID) -> bytes:
 
 
 async def delete_unused(conn: Conn, *, tenant_id: UUID, blob_id: UUID) -> None:
-    """Delete the file unless a document still uses it."""
+    """Delete the file unless a document or a message still uses it."""
     await conn.execute(DELETE_UNUSED, tenant_id, blob_id)
