@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from domain.answering.model import Answer
 from domain.answering.service import Answering
+from domain.assistants.model import Assistant
+from domain.bots.addresses import Address
 from domain.broadcasts import jobs as broadcast_jobs
 from domain.broadcasts.service import RUN as BROADCAST
-from domain.bus import Bell, BotChanged, MembersChanged, Publisher, Signal
+from domain.bus import (
+    AttentivePublisher,
+    Bell,
+    Bells,
+    BotChanged,
+    Listening,
+    LookAtBot,
+    MembersChanged,
+    Signal,
+    events_channel,
+)
 from domain.clients.embeddings import HttpEmbedder
 from domain.clients.telegram import TelegramClient
+from domain.dialogs import jobs as dialog_jobs
+from domain.dialogs.attachments import FETCH_FILE
 from domain.inbox import InboxWriter
 from domain.kit.clock import Clock
 from domain.kit.db import Database
@@ -33,13 +48,16 @@ from shards.drafts import DraftSender
 from shards.intake import Intake
 from shards.jobs import JobRunner
 from shards.lease import Lease, LeaseLost
+from shards.noting import Noting
 from shards.outbox import Sender
 from shards.ownership import Ownership
 from shards.polling import Poller
 from shards.recovery import Recovery
+from shards.sending import SENDS
 from shards.streaming import TurnStream
-from shards.turn import Turn, TurnParts
+from shards.turn import Turn, TurnParts, draft_id_of
 from shards.upkeep import Upkeep
+from shards.vitals import Rate, total
 from shards.webhooks import WebhookKeeper
 
 if TYPE_CHECKING:
@@ -59,7 +77,7 @@ class Clients:
     """What a worker talks to."""
 
     db: Database
-    publisher: Publisher
+    publisher: AttentivePublisher
     telegram: TelegramClient
     embedder: HttpEmbedder | None
     llm: "LlmClient | None"
@@ -103,8 +121,9 @@ class Worker:
             find_bot=self.bots.receive,
             find_assistant=self._directory.assistant,
             known_assistant=self._directory.known_assistant,
-            instant=lambda assistant, text: self._turn_parts.answering.instant(assistant, text),
+            instant=self._instant,
             on_sends=self.sender.push,
+            noting=self._make_noting(),
             clock=clock,
         )
         self.jobs = JobRunner(
@@ -118,6 +137,8 @@ class Worker:
         # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
         for user in (self.bots, self.sender, self.recovery, self.intake, self.jobs):
             self.ownership.add_user(user)
+        self._updates = Rate(clock, lambda: self.intake.accepted)
+        self._sends = Rate(clock, lambda: total(SENDS))
         self.lease.stats = self._stats
 
     def on_signal(self, channel: str, received: Signal) -> None:
@@ -126,12 +147,18 @@ class Worker:
         match received:
             case Bell(slot=slot, what="inbox"):
                 self.intake.ring(slot)
+            case Bells(slots=slots):
+                self.intake.ring_all(slots)
+            case Listening(slot=slot):
+                self._clients.publisher.joined(events_channel(slot))
             case Bell(what="outbox"):
                 self.sender.ring()
             case Bell(what="jobs"):
                 self.jobs.ring()
             case BotChanged(bot_id=bot_id):
                 self.bots.changed(bot_id)
+            case LookAtBot(bot_id=bot_id):
+                self.bots.look(bot_id)
             case MembersChanged():
                 self.ownership.look()
 
@@ -143,6 +170,7 @@ class Worker:
         self.tasks.eternal("lease", self.lease.run())
         self.tasks.eternal("loop", self.lease.watch_loop())
         self.tasks.eternal("ownership", self.ownership.run())
+        self.tasks.eternal("listeners", self._clients.publisher.listen_for_listeners())
         self.tasks.eternal("intake", self.intake.run())
         self.tasks.eternal("recovery", self.recovery.run())
         self.tasks.eternal("outbox", self.sender.run())
@@ -199,6 +227,16 @@ class Worker:
         poller.token_died = webhooks.token_died = registry.token_died
         return registry
 
+    def _make_noting(self) -> Noting:
+        return Noting(
+            db=self._clients.db,
+            publisher=self._clients.publisher,
+            conversations=self.conversations,
+            find_bot=self.bots.find,
+            call=self.bots.call,
+            tasks=self.tasks,
+        )
+
     def _make_turn_parts(self) -> TurnParts:
         clients = self._clients
         knowledge = Knowledge(clients.db, clients.embedder, clients.clock)
@@ -213,22 +251,26 @@ class Worker:
             tasks=self.tasks,
         )
 
+    def _instant(self, assistant: Assistant, text: str) -> Answer | None:
+        return self._turn_parts.answering.instant(assistant, text)
+
     def _make_turn(self, dialog: DialogRef, items: list[Pending]) -> Turn:
         return Turn(self._turn_parts, dialog, items)
 
     def _make_stream(self, dialog: DialogRef, turn_id: UUID, private: bool) -> TurnStream:
         drafts = None
         if dialog.channel == "telegram":
-            chat, _, topic = dialog.address.partition("/")
+            place = Address.parse(dialog.address)
             drafts = DraftSender(
                 self.sender,
                 self.tasks,
                 self._clients.clock,
                 bot_id=int(dialog.source),
-                chat_id=int(chat),
-                topic_id=int(topic) if topic else None,
-                draft_id=(turn_id.int & 0x7FFFFFFF) or 1,
+                chat_id=place.chat_id,
+                topic_id=place.topic_id,
+                draft_id=draft_id_of(turn_id),
                 private=private,
+                connection_id=place.connection_id,
             )
         return TurnStream(
             publisher=self._clients.publisher,
@@ -240,8 +282,12 @@ class Worker:
         )
 
     def _job_handlers(self) -> dict[str, Handler]:
-        embedder = self._clients.embedder
-        handlers = {BROADCAST: broadcast_jobs.broadcast_handler(self._clients.publisher)}
+        clients = self._clients
+        embedder = clients.embedder
+        handlers = {
+            BROADCAST: broadcast_jobs.broadcast_handler(clients.publisher),
+            FETCH_FILE: dialog_jobs.fetch_file_handler(clients.telegram, clients.keyring, clients.publisher),
+        }
         if embedder is None:
             return handlers | {INGEST: knowledge_jobs.no_embedder_handler()}
         return handlers | {
@@ -250,5 +296,10 @@ class Worker:
             REINDEX: knowledge_jobs.reindex_handler(embedder),
         }
 
-    def _stats(self) -> dict[str, int]:
-        return {"bots": len(self.bots), "conversations": len(self.conversations), "slots": len(self.ownership.held)}
+    def _stats(self) -> dict[str, float]:
+        return {
+            "bots": len(self.bots),
+            "conversations": len(self.conversations),
+            "updates": self._updates.per_second(),
+            "sends": self._sends.per_second(),
+        }
