@@ -6,7 +6,7 @@ Owns nothing of the product and imports nothing of it. Used by the demo (with th
 Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": ...}` with 400, 404 or 409):
 
 - `GET /control/state` bots, users, groups, limits; `GET /health`
-- `POST /control/bots {token?, username?, first_name?, can_join_groups?, can_read_all_group_messages?}`;
+- `POST /control/bots {token?, username?, first_name?, can_join_groups?, can_read_all_group_messages?, stars?}`;
   `DELETE /control/bots/{id}` (its token gets 401)
 - `POST /control/users {id?, first_name?, last_name?, username?, language_code?}`; `POST /control/deactivate {user}`
 - `POST /control/revoke {bot}` gives a bot a new token (the old one gets 401)
@@ -32,18 +32,29 @@ Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": .
   is replaced; `filtered` applies allowed_updates, `expires` the lifetime by its own date
 - `GET /control/chat?bot=&chat=&lenient=` transcript: messages with edits, previews, actions (`lenient`: null, not
   404); `GET /control/chats?bot=&user=`
-- `GET /control/calls?bot=&method=&since=ID&limit=` all API calls with times and outcomes; `DELETE` empties the log
-- `GET|POST|DELETE /control/faults {method: name|"*", action: 429|500|502|504|error|hang|close|delay, times?, bot?,
-  chat_id?, after?, retry_after?, code?, description?, seconds?}`; `after` lets the call take effect first
+- `GET /control/calls?bot=&method=&since=ID&limit=` the last 20,000 API calls with times and outcomes; `DELETE` empties
+  the logs
+- `GET /control/history?bot=&chat=&method=&outcome=ok|lost|refused|running&contains=&since_id=&since=&until=&limit=` the
+  last 200,000 sends as `{columns, rows, dropped}`: arrival (CLOCK_MONOTONIC at the request's first byte), connection,
+  whether it took effect, status, fault met, message id, text; `GET /control/history/summary?...` the same filter:
+  counts by status, outcome and bot, and the fullest sliding window of a bot (1 s), a private chat (1 s) and a group
+  (60 s), with `over` sends beyond the limit (`bot_limit`, `private_limit`, `group_limit`, else those of the server)
+- `GET|POST|DELETE /control/faults {method: name|"*", action: 429|500|502|504|error|core|hang|close|delay|reset|
+  slow_body|slow_accept, times? (0: until cleared), bot?, chat_id?, contains?, chance?, after?, retry_after?, code?,
+  description?, parameters?, seconds?}`; `after` lets the call take effect first; `DELETE ?id=` one of them
 - `GET|POST /control/limits {enabled?, bot_per_second?, private_burst?, private_interval?, group_per_minute?,
-  preview_per_second?, hold_seconds?, ...}`
+  preview_per_second?, hold_seconds?, ignored_penalty?, ...}`
+- `GET|POST /control/holds {bot, chat?, retry_after}` answers 429 to a chat or a whole bot until the time is over; calls
+  that ignore it make it longer
 - `GET /control/queue?bot=`; `GET /control/stream?bot=` server-sent events; `POST /control/reset`
 
 Files: `server` (application, RunningSimulator), `dispatch` (request to answer), `core` (state and parts), `world` and
 `model` (bots, people, chats), `people`, `groups`, `business` (what people do; `acts` is theirs in common), `contents`
-(samples of content), `update_queue`, `webhook` and `webhook_http` (delivery), `limits`, `faults`, `call_log`, `files`,
-`events`, `transcript`, `params`, `errors`, `clock`, `control`, `control_acts` and `control_groups`, `methods/` (the Bot
-API), `formatting/` (parse modes and entities), `static/` (the chat page).
+(samples of content), `update_queue`, `webhook` and `webhook_http` (delivery), `limits` (flood control; `pacing` its
+shapes), `admission` (the server's own limits), `waiting`, `faults`, `answers`, `connections` (sockets), `call_log` and
+`windows` (what was sent), `files`, `events`, `transcript`, `params`, `errors`, `clock`, `control`, `control_acts`,
+`control_groups` and `control_limits`, `methods/` (the Bot API), `formatting/` (parse modes and entities), `static/`
+(the chat page).
 """
 
 from simulators.telegram.clock import FakeClock, SystemClock

@@ -110,11 +110,6 @@ async def _breathe() -> None:
         await asyncio.sleep(0)
 
 
-async def sleep(clock: Clock, seconds: float) -> None:
-    """Wait `seconds` of `clock` time."""
-    await wait_until(clock, asyncio.get_running_loop().create_future(), seconds)
-
-
 async def wait_until(clock: Clock, future: "asyncio.Future[None]", seconds: float) -> bool:
     """Wait for `future`, at most `seconds` of clock time. False when time ran out (the future is then cancelled)."""
 

@@ -10,7 +10,6 @@ from aiohttp import web
 from simulators.telegram.acts import ActError
 from simulators.telegram.core import Core
 from simulators.telegram.errors import ApiError
-from simulators.telegram.faults import Fault
 from simulators.telegram.model import Bot
 from simulators.telegram.people import People
 from simulators.telegram.transcript import chat_summary, transcript
@@ -100,6 +99,7 @@ class Control:
             data.get("token", ""), username=data.get("username", ""), first_name=data.get("first_name", "")
         )
         bot.closed = ""
+        bot.stars = float(data.get("stars", bot.stars))
         bot.can_join_groups = bool(data.get("can_join_groups", True))
         bot.reads_all_group_messages = bool(data.get("can_read_all_group_messages", False))
         return reply(bot_json(bot))
@@ -165,37 +165,6 @@ class Control:
         bot = self.bot(request.query["bot"])
         return reply({"pending": len(bot.queue), "lost": bot.queue.lost, "next_update_id": bot.queue.next_id})
 
-    async def calls(self, request: web.Request) -> web.Response:
-        """The call log; DELETE empties it."""
-        if request.method == "DELETE":
-            self.core.calls.clear()
-            return reply([])
-        query = request.query
-        bot_id = self.bot(query["bot"]).id if "bot" in query else 0
-        found = self.core.calls.select(
-            bot_id=bot_id,
-            method=query.get("method", ""),
-            since_id=int(query.get("since", 0)),
-            limit=int(query.get("limit", 1_000)),
-        )
-        return reply([asdict(call) for call in found])
-
-    async def faults(self, request: web.Request) -> web.Response:
-        """List, add or clear scripted faults."""
-        if request.method == "DELETE":
-            self.core.faults.clear()
-        elif request.method == "POST":
-            data = await body_of(request)
-            bot = data.pop("bot", None)
-            self.core.faults.add(Fault(**data, bot_id=self.bot(bot).id if bot else 0))
-        return reply(self.core.faults.listed())
-
-    async def limits(self, request: web.Request) -> web.Response:
-        """Show or change the limits."""
-        if request.method == "POST":
-            self.core.limits.change(**await body_of(request))
-        return reply(asdict(self.core.limits.settings))
-
     async def reset(self, _request: web.Request) -> web.Response:
         """Forget people, chats, faults and calls; bots and webhooks stay."""
         self.core.world.reset()
@@ -227,13 +196,6 @@ def control_routes(control: Control) -> list[web.RouteDef]:
         ("GET", "chat", control.chat),
         ("GET", "chats", control.chats),
         ("GET", "queue", control.queue),
-        ("GET", "calls", control.calls),
-        ("DELETE", "calls", control.calls),
-        ("GET", "faults", control.faults),
-        ("POST", "faults", control.faults),
-        ("DELETE", "faults", control.faults),
-        ("GET", "limits", control.limits),
-        ("POST", "limits", control.limits),
         ("POST", "reset", control.reset),
     ]
     return [web.route(verb, f"/control/{path}", guarded(handler)) for verb, path, handler in table]

@@ -3,14 +3,17 @@
 import random
 from dataclasses import dataclass, field
 
-from simulators.telegram.call_log import CallLog
+from simulators.telegram.admission import Admission
+from simulators.telegram.call_log import SENDS_KEPT, CallLog
 from simulators.telegram.clock import Clock, SystemClock
+from simulators.telegram.connections import Wires
 from simulators.telegram.events import EventHub
 from simulators.telegram.faults import Faults
 from simulators.telegram.files import FileStore
 from simulators.telegram.limits import Limits, LimitSettings
 from simulators.telegram.model import Bot
 from simulators.telegram.params import Params
+from simulators.telegram.waiting import Waits
 from simulators.telegram.webhook import WebhookCenter
 from simulators.telegram.world import World
 
@@ -19,12 +22,16 @@ from simulators.telegram.world import World
 class Options:
     """`local`: webhooks may be http, on any port and address (strict rules otherwise).
 
-    `open`: a well-formed token that nobody created becomes a bot at its first call.
+    `open`: a well-formed token that nobody created becomes a bot at its first call. `token_filter` (remainder,
+    modulus): only bots whose id leaves that remainder are served here, others get 421. `sends_kept`: length of the
+    history of sends.
     """
 
     local: bool = True
     open: bool = False
     seed: int | None = None
+    token_filter: tuple[int, int] | None = None
+    sends_kept: int = SENDS_KEPT
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 
@@ -37,9 +44,13 @@ class Core:
         self.rng = random.Random(options.seed)
         self.hub = EventHub()
         self.world = World(self.clock, self.rng, self.hub)
-        self.limits = Limits(self.clock, options.limits)
-        self.faults = Faults()
-        self.calls = CallLog()
+        self.waits = Waits(self.clock)
+        self.limits = Limits(self.clock, self.waits, options.limits)
+        self.admission = Admission(self.clock, self.waits, self.rng)
+        self.faults = Faults(self.rng)
+        self.wires = Wires(self.clock)
+        self.wires.accept_delay = self.faults.accept_delay
+        self.calls = CallLog(options.sends_kept)
         self.files = FileStore(self.rng)
         self.webhooks = WebhookCenter(self.clock, self.rng)
         self.webhooks.on_change = self.hub.touch

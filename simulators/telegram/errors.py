@@ -20,6 +20,19 @@ def bad_request(reason: str, parameters: dict[str, Any] | None = None) -> ApiErr
     return ApiError(400, f"Bad Request: {reason}", parameters)
 
 
+def core_error(code: int, text: str) -> ApiError:
+    """How the Bot API server words an error of Telegram's core: 403 in capitals and unknown codes become 400."""
+    if code == 403 and text.isupper():
+        code = 400
+    names = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
+    names |= {429: "Too Many Requests", 500: "Internal Server Error"}
+    if code not in names:
+        code = 400
+    if len(text) > 1 and not (text[1].isupper() or text[1] == "_"):
+        text = text[0].lower() + text[1:]
+    return ApiError(code, f"{names[code]}: {text}" if text.lower() != names[code].lower() else names[code])
+
+
 def forbidden(reason: str) -> ApiError:
     """403: the bot may not write there."""
     return ApiError(403, f"Forbidden: {reason}")

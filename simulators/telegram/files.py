@@ -80,6 +80,11 @@ class FileStore:
         return self._by_path.get(path)
 
 
+def is_file_id(value: str) -> bool:
+    """Whether a file may once have had this id."""
+    return value.startswith("BQAC") and len(value) == 64
+
+
 def described(stored: StoredFile, **extra: Any) -> dict[str, Any]:
     """The fields every kind of file has in a message."""
     return {

@@ -39,7 +39,11 @@ class PollState:
 
 @dataclass
 class Bot:
-    """A bot account. `allowed` None means the default set of update kinds."""
+    """A bot account. `allowed` None means the default set of update kinds.
+
+    `loaded_at`: when the server got its first request; `active`: requests under way; `stars`: its balance;
+    `next_file_at`: when the next upload of a size may go.
+    """
 
     id: int
     token: str
@@ -55,6 +59,10 @@ class Bot:
     stored: Json = field(default_factory=dict)
     next_message_id: int = 1
     closed: str = ""
+    loaded_at: float = 0.0
+    active: int = 0
+    stars: float = 0.0
+    next_file_at: dict[int, float] = field(default_factory=dict)
 
     def as_user(self) -> Json:
         """The bot as it appears in `from`."""

@@ -10,9 +10,11 @@ from aiohttp import web
 
 from simulators.telegram.call_log import ApiCall
 from simulators.telegram.clock import Clock
+from simulators.telegram.connections import Site
 from simulators.telegram.control import Control, control_routes
 from simulators.telegram.control_acts import Acts, act_routes
 from simulators.telegram.control_groups import GroupRoutes, group_routes
+from simulators.telegram.control_limits import LimitRoutes, limit_routes
 from simulators.telegram.core import Core, Options
 from simulators.telegram.dispatch import answer_download, answer_request, run_webhook_reply
 from simulators.telegram.faults import Fault
@@ -47,6 +49,7 @@ def create_app(options: Options | None = None, clock: Clock | None = None) -> we
     app.add_routes(control_routes(control))
     app.add_routes(act_routes(Acts(control)))
     app.add_routes(group_routes(GroupRoutes(control)))
+    app.add_routes(limit_routes(LimitRoutes(control)))
     app.add_routes(_page_routes())
     core.webhooks.run_reply = lambda bot, answer: run_webhook_reply(core, bot, answer)
     app.on_shutdown.append(_stop)
@@ -66,9 +69,7 @@ def _page_routes() -> list[web.AbstractRouteDef]:
 async def _stop(app: web.Application) -> None:
     core = app[CORE]
     core.hub.close()
-    for bot in core.world.bots.values():
-        if bot.poll.waiter is not None and not bot.poll.waiter.done():
-            bot.poll.waiter.set_result(None)
+    core.waits.end()
     await core.webhooks.close()
 
 
@@ -137,8 +138,7 @@ async def running_simulator(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        await Site(runner, app[CORE].wires, host, port).start()
         bound = runner.addresses[0]
         yield RunningSimulator(f"http://{bound[0]}:{bound[1]}", app[CORE])
     finally:

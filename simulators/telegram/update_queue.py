@@ -104,6 +104,9 @@ class UpdateQueue:
         self._items: OrderedDict[int, Queued] = OrderedDict()
         self._bytes = 0
         self._pushed_at = 0.0
+        self._minute = 0
+        self._this_minute = 0
+        self._last_minute = 0
         self.next_id = self._random_start()
         self.lost = 0
 
@@ -133,8 +136,21 @@ class UpdateQueue:
         self._items[update_id] = Queued(update_id, queue_key(kind, payload, update_id), body, lives_until)
         self._bytes += len(body)
         self._pushed_at = now
+        self._count(now)
         self.next_id += 1
         return update_id
+
+    def _count(self, now: float) -> None:
+        self.pushed_lately(now)
+        self._this_minute += 1
+
+    def pushed_lately(self, now: float) -> int:
+        """How many updates came in this minute and the one before."""
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._last_minute = self._this_minute if minute == self._minute + 1 else 0
+            self._minute, self._this_minute = minute, 0
+        return self._this_minute + self._last_minute
 
     def remove(self, update_id: int) -> None:
         """Forget one update (delivered, or given up)."""

@@ -57,7 +57,7 @@ def message_text(
     """The text of a message: 1 to 4096 code points after parsing."""
     plain, found = formatted(text, parse_mode, entities)
     if not plain:
-        raise bad_request("message text is empty")
+        raise bad_request("text must be non-empty")
     if len(plain) > MAX_TEXT:
         raise bad_request(too_long)
     return plain, found

@@ -24,6 +24,12 @@ async def get_me(call: Call) -> object:
     }
 
 
+@method("getMyStarBalance")
+async def get_my_star_balance(call: Call) -> object:
+    """The bot's Telegram Stars."""
+    return {"amount": int(call.bot.stars)}
+
+
 @method("logOut")
 async def log_out(call: Call) -> object:
     """Leave the cloud server; further calls are refused."""
@@ -34,7 +40,8 @@ async def log_out(call: Call) -> object:
 
 @method("close")
 async def close(call: Call) -> object:
-    """Close the instance; further calls are refused until the bot is created again."""
+    """Close the instance; further calls are refused until the bot is created again. 429 in its first ten minutes."""
+    call.core.admission.check_close(call.bot)
     call.core.webhooks.remove(call.bot)
     call.bot.closed = "Bad Request: the bot has already been closed"
     return True

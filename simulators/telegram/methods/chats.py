@@ -5,7 +5,7 @@ from typing import Any
 from simulators.telegram.core import Call
 from simulators.telegram.errors import bad_request
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import business_connection, find_chat, writable_chat
+from simulators.telegram.methods.targets import business_connection, find_chat, spend, writable_chat
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ async def send_chat_action(call: Call) -> object:
     if action not in _ACTIONS:
         raise bad_request("wrong parameter action in request")
     chat = writable_chat(call)
-    await call.core.limits.spend(call.bot.id, chat.id, "action")
+    await spend(call, chat, "action")
     chat.actions.append({"action": action, "at": call.core.clock.now()})
     call.core.hub.publish("action", chat.bot_id, chat.id, {"action": action})
     return True

@@ -4,7 +4,7 @@ from simulators.telegram.core import Call
 from simulators.telegram.errors import bad_request
 from simulators.telegram.formatting.text import MAX_TEXT, formatted
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import find_chat, writable_chat
+from simulators.telegram.methods.targets import find_chat, spend, writable_chat
 from simulators.telegram.model import Draft
 
 
@@ -22,8 +22,11 @@ async def send_message_draft(call: Call) -> object:
     if len(text) > MAX_TEXT:
         raise bad_request("message is too long")
     chat = writable_chat(call)
-    await core.limits.spend(call.bot.id, chat.id, "preview")
-    draft = Draft(draft_id, text, found, core.clock.now(), params.flag("can_stop"))
+    await spend(call, chat, "preview")
+    draft = Draft(
+        draft_id, text, found, core.clock.now(), params.flag("can_stop"), params.flag("keep_on_stop"),
+        params.integer("message_thread_id"),
+    )  # fmt: skip
     chat.draft = draft
     shown = {"draft_id": draft_id, "text": text, "entities": found, "at": draft.at, "can_stop": draft.can_stop}
     chat.drafts.append(shown)

@@ -4,14 +4,16 @@ from typing import Any
 
 from simulators.telegram.core import Call
 from simulators.telegram.errors import bad_request
-from simulators.telegram.formatting.text import message_text
+from simulators.telegram.formatting.text import caption_text, message_text
 from simulators.telegram.methods.markup import checked_markup
 from simulators.telegram.methods.registry import method
-from simulators.telegram.methods.targets import find_chat, reply_fields, store_sent, thread_fields, writable_chat
+from simulators.telegram.methods.targets import find_chat, reply_fields, spend, store_sent, thread_fields, writable_chat
 from simulators.telegram.model import Chat, StoredMessage
 
 Json = dict[str, Any]
 
+DELETABLE_FOR = 48 * 3600.0
+MAX_AT_ONCE = 100
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current content"
     " and reply markup of the message"
@@ -49,7 +51,7 @@ async def send_message(call: Call) -> object:
     fields = {**reply_fields(call, chat), **thread_fields(call, chat), **content, **preview}
     if markup:
         fields["reply_markup"] = markup
-    await call.core.limits.spend(call.bot.id, chat.id)
+    await spend(call, chat)
     chat = writable_chat(call, "text")  # it may have been blocked while the call was held
     return store_sent(call, chat, fields)
 
@@ -71,7 +73,7 @@ async def apply_edit(call: Call, chat: Chat, stored: StoredMessage, changes: Jso
     new = {key: value for key, value in old.items() if key not in (*dropped, "edit_date")} | changes
     if new == {key: value for key, value in old.items() if key != "edit_date"}:
         raise bad_request(_NOT_MODIFIED)
-    await core.limits.spend(call.bot.id, chat.id)
+    await spend(call, chat)
     version: Json = {key: old[key] for key in ("text", "caption", "entities", "reply_markup") if key in old}
     stored.edits.append({**version, "at": core.clock.now()})
     stored.message = {**new, "edit_date": int(core.clock.now())}
@@ -106,6 +108,44 @@ async def edit_message_reply_markup(call: Call) -> object:
     return await apply_edit(call, chat, stored, {"reply_markup": markup} if markup else {}, ("reply_markup",))
 
 
+@method("editMessageCaption")
+async def edit_message_caption(call: Call) -> object:
+    """Change the caption (and the keyboard) of the bot's own message."""
+    params = call.params
+    chat = writable_chat(call)
+    stored = own_message(call, chat)
+    if "text" in stored.message:
+        raise bad_request("there is no caption in the message to edit")
+    entities = params.json("caption_entities", "can't parse entities JSON object")
+    caption, found = caption_text(params.text("caption"), params.text("parse_mode"), entities)
+    markup = checked_markup(call)
+    changes: Json = ({"caption": caption} if caption else {}) | ({"caption_entities": found} if found else {})
+    changes |= {"reply_markup": markup} if markup else {}
+    return await apply_edit(call, chat, stored, changes, ("caption", "caption_entities", "reply_markup"))
+
+
+@method("deleteMessages")
+async def delete_messages(call: Call) -> object:
+    """Delete up to 100 messages; those that cannot be deleted are skipped."""
+    chat = find_chat(call)
+    listed = call.params.json("message_ids", "can't parse message_ids JSON object")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_AT_ONCE:
+        words = "too many message identifiers" if listed else "message identifiers are not"
+        raise bad_request(f"{words} specified")
+    for message_id in listed:
+        stored = chat.messages.get(message_id)
+        if stored is None or stored.deleted_at is not None:
+            continue
+        if chat.type == "private" or stored.author == call.bot.id:
+            _delete(call, chat, stored)
+    return True
+
+
+def _delete(call: Call, chat: Chat, stored: StoredMessage) -> None:
+    stored.deleted_at = call.core.clock.now()
+    call.core.hub.publish("delete", chat.bot_id, chat.id, {"message_id": stored.message["message_id"]})
+
+
 @method("deleteMessage")
 async def delete_message(call: Call) -> object:
     """Delete the bot's own message, or any message of a private chat."""
@@ -115,6 +155,7 @@ async def delete_message(call: Call) -> object:
         raise bad_request("message to delete not found")
     if chat.type != "private" and stored.author != call.bot.id:
         raise bad_request("message can't be deleted for everyone")
-    stored.deleted_at = call.core.clock.now()
-    call.core.hub.publish("delete", chat.bot_id, chat.id, {"message_id": stored.message["message_id"]})
+    if call.core.clock.now() - stored.message["date"] >= DELETABLE_FOR:
+        raise bad_request("message can't be deleted")
+    _delete(call, chat, stored)
     return True

@@ -8,24 +8,42 @@ from simulators.telegram.model import BusinessConnection, Chat
 
 Json = dict[str, Any]
 
-_RIGHTS = {"text": "text messages", "photo": "photos", "document": "documents", "voice": "voice notes"}
+_RIGHTS = {
+    "text": "text messages",
+    "photo": "photos",
+    "document": "documents",
+    "voice": "voice notes",
+    "audio": "music",
+    "video": "videos",
+    "animation": "animations",
+    "sticker": "stickers",
+    "video_note": "video notes",
+    "location": "locations",
+    "contact": "contacts",
+    "dice": "dice",
+}
 
 
 def find_chat(call: Call) -> Chat:
-    """The chat named by `chat_id`. 400 when the bot has never met it."""
-    raw = call.params.text("chat_id").strip()
+    """The chat named by `chat_id`, in the bot's own name or a business account's. 400 when it has never met it."""
+    if call.params.has("business_connection_id") and call.params.has("chat_id"):
+        return _business_chat(call)
+    return named_chat(call, "chat_id")
+
+
+def named_chat(call: Call, name: str) -> Chat:
+    """The chat that the parameter `name` gives by id or @username. 400 when the bot has never met it."""
+    raw = call.params.text(name).strip()
     if not raw:
         raise bad_request("chat_id is empty")
-    if call.params.has("business_connection_id"):
-        return _business_chat(call)
     world = call.core.world
     if raw.startswith("@"):
-        name = raw[1:].lower()
+        username = raw[1:].lower()
         for (_, chat_id), chat in world.chats.items():
-            if chat_id < 0 and chat.username.lower() == name:
+            if chat_id < 0 and chat.username.lower() == username:
                 return chat
         raise bad_request("chat not found")
-    chat_id = call.params.long("chat_id")
+    chat_id = call.params.long(name)
     found = world.chat(call.bot, chat_id)
     if found is not None:
         return found
@@ -61,6 +79,11 @@ def _check_business(call: Call) -> None:
         raise bad_request("business connection not found")
     if not connection.can_reply:
         raise bad_request("BUSINESS_CONNECTION_NOT_ALLOWED")
+
+
+async def spend(call: Call, chat: Chat, kind: str = "message") -> None:
+    """Pass the flood control of the chat (see Limits.spend)."""
+    await call.core.limits.spend(call.bot, chat.id, kind, paid=call.params.flag("allow_paid_broadcast"))
 
 
 def store_sent(call: Call, chat: Chat, fields: Json) -> Json:
@@ -116,6 +139,10 @@ def _check_group(call: Call, chat: Chat, content: str) -> None:
         raise forbidden(f"bot was kicked from the {chat.kind_name}")
     if call.bot.id not in chat.members:
         raise forbidden(f"bot is not a member of the {chat.kind_name}")
+    if chat.type == "channel" and call.bot.id not in chat.admins:
+        raise bad_request("need administrator rights in the channel chat")
+    if "write" in chat.restricted:
+        raise bad_request("have no write access to the chat")
     if content in chat.restricted:
         raise bad_request(f"not enough rights to send {_RIGHTS.get(content, content)} to the chat")
 

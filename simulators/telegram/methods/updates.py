@@ -2,7 +2,6 @@
 
 import asyncio
 
-from simulators.telegram.clock import sleep, wait_until
 from simulators.telegram.core import Call
 from simulators.telegram.errors import ApiError, conflict
 from simulators.telegram.methods.registry import method
@@ -29,7 +28,7 @@ async def refuse_conflict(call: Call, reason: str) -> ApiError:
     if now >= call.bot.poll.next_conflict_at:
         call.bot.poll.next_conflict_at = now + 3.0
     else:
-        await sleep(call.core.clock, 3.0)
+        await call.core.waits.sleep(3.0)
     return conflict(reason)
 
 
@@ -85,7 +84,7 @@ async def _wait_for_updates(call: Call, seconds: float) -> None:
     end_poll(call.bot, _OTHER_POLLER)
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     poll.waiter, poll.ended_by = waiter, ""
-    arrived = await wait_until(call.core.clock, waiter, seconds)
+    arrived = await call.core.waits.until(waiter, seconds)
     if poll.waiter is waiter:
         poll.waiter = None
         if arrived:

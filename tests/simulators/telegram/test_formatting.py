@@ -79,7 +79,7 @@ def test_lengths() -> None:
     for text, words in [
         ("x" * 4097, "message is too long"),
         ("x" * 32_769, "text is too long"),
-        (" \n ", "message text is empty"),
+        (" \n ", "text must be non-empty"),
     ]:
         with pytest.raises(ApiError, match=words):
             message_text(text, "", None)

@@ -42,7 +42,7 @@ async def test_send_and_reply(stage: Stage) -> None:
 async def test_text_sizes(stage: Stage) -> None:
     for text, words in [
         ("", "message text is empty"),
-        (" ", "message text is empty"),
+        (" ", "text must be non-empty"),
         ("x" * 4097, "message is too long"),
         ("я" * 20_000, "text is too long"),
     ]:
