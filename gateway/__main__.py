@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from domain.kit import log
+from domain.kit.crashpoints import arm
 from domain.kit.errors import ReplyxError, Unavailable
 from domain.kit.settings import Settings, SettingsError, load_settings
 from domain.kit.tasks import TaskEnded
@@ -21,6 +22,7 @@ def main() -> int:
     """Start, and say in one sentence why not."""
     try:
         settings = load_settings()
+        arm(settings.replyx_crash_point)
         log.configure(settings.log_level, instance=settings.replyx_instance or "gateway")
         sock = _listen(settings.port)
         uvloop.run(run(settings, sock))

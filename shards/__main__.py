@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from domain.kit import log
+from domain.kit.crashpoints import arm
 from domain.kit.errors import ReplyxError
 from domain.kit.settings import SettingsError, load_settings
 from domain.kit.tasks import TaskEnded
@@ -16,6 +17,7 @@ def main() -> int:
     """Run, and say in one sentence why not."""
     try:
         settings = load_settings()
+        arm(settings.replyx_crash_point)
         log.configure(settings.log_level, instance=settings.replyx_instance or "shard")
         uvloop.run(serve(settings))
     except SettingsError as error:

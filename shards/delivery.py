@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.bus import DialogEvent, Publisher, events_channel
 from domain.dialogs import DialogLog
 from domain.kit.batch import GroupCommit
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership
 from domain.kit.fencing import lost_slots
@@ -77,11 +78,13 @@ class DeliveryMarks:
             lost = await lost_slots(conn, {row.slot: epoch for row, epoch in items})
             live = sorted((row.tenant_id, row.id, epoch) for row, epoch in items if row.slot not in lost)
             attempts = await outbox.mark_sending(conn, live) if live else {}
+        crash_point("sending-committed")
         return [attempts.get(row.id) for row, _ in items]
 
     async def _flush_outcomes(self, items: Sequence[Sent]) -> list[bool]:
         async with self._db.worker_tx() as conn:
             settled = await _settle(conn, items)
+        crash_point("sent-committed")
         await self._publisher.publish((events_channel(slot), event) for slot, event in settled.events)
         return [item.row.slot not in settled.lost for item in items]
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from domain.kit import jobs, schedules
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.jobs import Handler, Job
@@ -159,6 +160,8 @@ class JobRunner:
                 among=lane.among,
                 per_tenant=PER_TENANT,
             )
+        if claimed:
+            crash_point("job-claimed")
         for job in claimed:
             log.debug("job.started", job=job.id, kind=job.kind, attempt=job.attempts)
             JOBS.labels(job.kind).inc()

@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.bots import Bot
 from domain.clients.telegram import NotSent, Outcome
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point
 from domain.kit.errors import LostOwnership, NotFound, Unavailable
 from domain.kit.log import logger
 from domain.kit.metrics import Counter
@@ -84,6 +85,7 @@ class Sending:
                 # Nothing was written: it is put back, and stays first in its line.
                 await self._store(Sent(row, epoch, "ready", resends=row.resends))
                 return replace(row, wait=0.0)
+            crash_point("send-answered")
             age = (self._clock.now() - row.created_at).total_seconds()
             verdict = judge(outcome, method=row.method, attempts=attempt, age=age)
             return await self._settle(admission.lane, bot, row, epoch, verdict)

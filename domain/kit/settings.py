@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     replyx_data_dir: Path = Field(Path("var"), description="Embedded databases, logs, generated files.")
     replyx_secrets_dir: Path | None = Field(None, description="Folder with settings as files, one a variable.")
     replyx_instance: str = Field("", description="This process's name, set by supervisord (`gateway-00`, `shard-01`).")
+    replyx_crash_point: str = Field(
+        "", description="Only for tests: dies at this named point of the code, `name[:nth][:stop]`. Never with `prod`."
+    )
     telegram_api_url: str = Field("https://api.telegram.org", description="The Bot API server.")
     openai_api_key: str | None = Field(
         None, description="Key of the model provider. Unset, with no base URL: answers are extracts."
@@ -181,6 +184,8 @@ class Settings(BaseSettings):
         """The settings themselves, after the rules that span several. Raises SettingsError with all problems."""
         problems: list[str] = []
         if self.replyx_env == "prod":
+            if self.replyx_crash_point:
+                problems.append("REPLYX_CRASH_POINT: only tests may let a process die, and never in production.")
             if not self.public_url.startswith("https://"):
                 problems.append("PUBLIC_URL: production needs an https:// address.")
             if self.secret_key_file is None:

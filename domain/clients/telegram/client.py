@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -11,6 +12,7 @@ from domain.clients.telegram.outcomes import Done, NotSent, Outcome, Refused, Un
 from domain.clients.telegram.pool import NotConnected, Origin, Pool, Session
 from domain.clients.telegram.responses import Response
 from domain.clients.telegram.wire import Broken
+from domain.kit.crashpoints import crash_point, crash_point_soon
 from domain.kit.log import redact
 
 MAX_ANSWER = 16 << 20  # bytes; a full getUpdates is about 4 MiB
@@ -69,6 +71,9 @@ class TelegramClient:
         return refusal if isinstance(refusal, Refused) else Refused(found.status, "The file is not there.", {})
 
 
+_SEND_WRITTEN = partial(crash_point_soon, "send-written")
+
+
 async def _exchange(
     pool: Pool, request: bytes, seconds: float, max_body: int, admit: Admit | None
 ) -> Response | NotSent | Unknown:
@@ -80,8 +85,12 @@ async def _exchange(
     if admit is not None and not admit():
         pool.give_back(connection)
         return NotSent("it was not admitted")
+    on_written = None
+    if admit is not None:
+        crash_point("send-admitted")
+        on_written = _SEND_WRITTEN
     try:
-        return await connection.exchange(request, seconds=seconds, max_body=max_body)
+        return await connection.exchange(request, seconds=seconds, max_body=max_body, on_written=on_written)
     except Broken as error:
         return Unknown(redact(str(error)))
     finally:

@@ -29,8 +29,10 @@ class Connection(asyncio.Protocol):
         """Whether a request may be written: open, as far as we know, and nothing is under way."""
         return self._answer is None and self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, request: bytes, *, seconds: float, max_body: int) -> Response:
-        """Write a request at once, before anything else runs, and wait for its response.
+    async def exchange(
+        self, request: bytes, *, seconds: float, max_body: int, on_written: Callable[[], None] | None = None
+    ) -> Response:
+        """Write a request at once, before anything else runs, tell `on_written`, and wait for its response.
 
         Only on a `usable` connection. Raises Broken; whatever ends early takes the connection with it.
         """
@@ -41,6 +43,8 @@ class Connection(asyncio.Protocol):
         self._answer = answer
         self._reader = ResponseReader(max_body)
         transport.write(request)
+        if on_written is not None:
+            on_written()
         timer = self._loop.call_later(seconds, self._fail, "no answer in time")
         try:
             return await answer
