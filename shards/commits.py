@@ -16,6 +16,7 @@ from domain.dialogs import DialogLog, LockedDialog
 from domain.dialogs.model import AI_MODES
 from domain.inbox import service as inbox
 from domain.kit.batch import GroupCommit, all_of
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership
 from domain.kit.fencing import lost_slots
@@ -115,11 +116,14 @@ class TurnCommits:
             lost = await lost_slots(conn, {row.slot: row.epoch for row in rows})
             live = [row for row in rows if row.slot not in lost]
             attempts = await inbox.mark_running(conn, sorted((r.tenant_id, r.id, r.epoch) for r in live))
+        crash_point("turn-begun")
         return [_LOST if row.slot in lost else attempts.get(row.id) for row in rows]
 
     async def _flush_finishes(self, results: Sequence[TurnResult]) -> list[bool | None]:
         async with self._db.worker_tx() as conn:
             outcome = await _finish(conn, results)
+            crash_point("answer-written")
+        crash_point("answer-committed")
         slot_of = {result.dialog_id: result.slot for result in results}
         await self._publisher.publish((events_channel(slot_of[e.dialog_id]), e) for e in outcome.events)
         if outcome.sends:

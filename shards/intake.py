@@ -21,6 +21,7 @@ from domain.dialogs import LockedDialog
 from domain.inbox import InboxRow
 from domain.inbox import service as inbox
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, NotFound, Unavailable
 from domain.kit.fencing import lost_slots
@@ -224,6 +225,8 @@ class Intake:
             if not live:
                 return
             accepted = await accept(conn, live, held, instant=self._instant_answer, is_busy=self._conversations.is_busy)
+            crash_point("accept-written")
+        crash_point("accept-committed")
         if accepted.sends:
             self._on_sends(accepted.sends)
         for dialog, item in accepted.pending:

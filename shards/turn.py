@@ -16,6 +16,7 @@ from domain.dialogs import service as dialogs
 from domain.dialogs.model import AI_MODES
 from domain.inbox.service import MAX_TURN_ATTEMPTS
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.ids import uuid7
@@ -264,6 +265,7 @@ class Turn:
             answer=answer,
             reply_to=self._items[-1].message_id,
         )
+        crash_point("answer-ready")
         spoken = await self._parts.commits.finish(result)
         TURNS.labels("answered" if spoken else "silent").inc()
         await self._stream.end("done" if spoken else "aborted")
