@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from domain.answering.model import Answer, Emit, Question
 from domain.kit.tasks import Tasks
@@ -50,19 +51,29 @@ async def crash(worker: Worker) -> None:
 
 
 class Line:
-    """A TCP line to a server that can be cut and mended."""
+    """A TCP line to a server that can be cut and mended, or hang: nothing gets through, and nobody is told."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._tasks = Tasks("line")
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self._flow = asyncio.Event()
+        self._flow.set()
         self.port = 0
 
     async def mend(self) -> None:
         """Accept connections (again)."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def hang(self) -> None:
+        """Keep every connection, also new ones, and carry nothing."""
+        self._flow.clear()
+
+    def flow(self) -> None:
+        """Carry again what came meanwhile."""
+        self._flow.set()
 
     async def cut(self) -> None:
         """Refuse new connections and break those that are open."""
@@ -78,7 +89,7 @@ class Line:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._target)
         self._writers |= {writer, back}
-        copies = [self._tasks.short("copy", _copy(reader, back)), self._tasks.short("copy", _copy(there, writer))]
+        copies = [self._tasks.short("copy", self._copy(*ends)) for ends in ((reader, back), (there, writer))]
         try:
             await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -88,12 +99,12 @@ class Line:
                 self._writers.discard(end)
                 end.transport.abort()
 
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                await self._flow.wait()
+                target.write(data)
+                await target.drain()
 
 
 @asynccontextmanager
@@ -105,3 +116,10 @@ async def open_line(host: str, port: int) -> AsyncIterator[Line]:
         yield line
     finally:
         await line.cut()
+
+
+def through(dsn: str, port: int) -> str:
+    """`dsn`, over a line that listens on `port`."""
+    parts = urlsplit(dsn)
+    host = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return urlunsplit(parts._replace(netloc=f"{host}127.0.0.1:{port}"))

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -11,14 +11,8 @@ import redis
 
 from domain.kit.settings import Settings
 from tests.services import Services
-from tests.shards.outages import Assistant, open_line
+from tests.shards.outages import Assistant, open_line, through
 from tests.shards.world import Sink, Tenant, World, answered, running_worker, shared, until
-
-
-def _through(dsn: str, port: int) -> str:
-    parts = urlsplit(dsn)
-    host = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    return urlunsplit(parts._replace(netloc=f"{host}127.0.0.1:{port}"))
 
 
 async def _tenants(world: World) -> tuple[Tenant, Tenant]:
@@ -70,7 +64,7 @@ async def test_redis_away_for_a_while(world: World, shard_settings: Settings, se
     port = urlsplit(services.valkey.url()).port
     assert port is not None
     async with open_line("127.0.0.1", port) as line:
-        settings = shard_settings.model_copy(update={"redis_url": _through(shard_settings.redis_dsn, line.port)})
+        settings = shard_settings.model_copy(update={"redis_url": through(shard_settings.redis_dsn, line.port)})
         async with running_worker(settings, "shard-00") as one, running_worker(settings, "shard-01") as two:
             await shared(one, two)
             await line.cut()
@@ -119,8 +113,8 @@ async def test_postgres_away_for_two_seconds(
     port = urlsplit(services.postgres.dsn("x")).port
     assert port is not None
     async with open_line("127.0.0.1", port) as line:
-        dsn = _through(shard_settings.worker_dsn, line.port)
-        app = _through(shard_settings.app_dsn, line.port)
+        dsn = through(shard_settings.worker_dsn, line.port)
+        app = through(shard_settings.app_dsn, line.port)
         settings = shard_settings.model_copy(update={"database_worker_url": dsn, "database_app_url": app})
         async with running_worker(settings, "shard-00") as one, running_worker(settings, "shard-01") as two:
             assistant.serve(one, two)
