@@ -8,8 +8,10 @@ rendezvous.py     who should own what (pure)
 intake.py         inbox rows -> messages in dialogs              meaning.py   a row's bytes -> what to do (pure)
 conversations.py  one queue per dialog, one running turn         turn.py      one turn: ask, stream, decide
 commits.py        grouped, fenced commits of turns               streaming.py deltas, snapshots, Telegram drafts
-outbox.py         lanes per bot, buckets, sending                delivery.py  grouped, fenced marks of sends
-lanes.py          one bot's lines of chats                       drafts.py    sendMessageDraft and typing
+outbox.py         lanes per bot, what waits in Postgres          sending.py   one send, from its mark to its outcome
+delivery.py       grouped, fenced marks of sends                 figures.py   what lanes do, for /metrics
+lanes.py          one bot: replies, broadcasts, windows          lines.py     rows that wait, a line per chat
+drafts.py         sendMessageDraft and typing
 buckets.py        exact sliding windows (pure)                   bots.py      the bots of the owned slots
 polling.py        getUpdates                                     webhooks.py  setWebhook, watched and repaired
 recovery.py       what a new owner finds                         directory.py small facts, remembered for seconds

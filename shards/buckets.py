@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 JITTER = 0.01  # seconds added to each period: two requests do not take the same time on their way to Telegram
 
+SPARED = 2  # replies a second that find their place between a broadcast's sends, without any being kept free
+
 
 class Rule(NamedTuple):
     """At most `limit` sends in any `period` seconds."""
@@ -80,7 +82,7 @@ class BotLimits:
     """The windows of one bot and of its chats that were written to lately; holds; the probe.
 
     Replies may use the bot's whole window. A broadcast's sends are spread evenly over it, so that the next place is
-    never far, and leave as many places free as replies were sent in the last second.
+    never far, and leave as many places free as replies beyond SPARED were sent in the last second.
 
     A 429 names no limit: its chat is held, and one send to another chat probes whether the bot may go on. Until that
     is answered nothing else is sent; if it is refused too, the whole bot is held.
@@ -111,7 +113,7 @@ class BotLimits:
             return float("inf")
         ready = max(self.bot.ready_at(now, ahead=ahead), self.held_until)
         if bulk:
-            kept = min(self.rate // 3, self._replies.count(now))
+            kept = min(self.rate // 3, max(0, self._replies.count(now) - SPARED))
             ready = max(ready, self.bot.ready_at(now, ahead=ahead + kept), self._bulk_at + ahead / self.rate)
         return ready
 

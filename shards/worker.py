@@ -99,18 +99,7 @@ class Worker:
         self._directory = Directory(db, clock)
         self.bots = self._make_bots()
         self._marks = DeliveryMarks(db, publisher)
-        self.sender = Sender(
-            db=db,
-            publisher=publisher,
-            ownership=self.ownership,
-            marks=self._marks,
-            call=self.bots.call,
-            find_bot=self.bots.find,
-            known_bot=self.bots.known,
-            policy=self._directory.policy,
-            token_died=self.bots.token_died,
-            clock=clock,
-        )
+        self.sender = self._make_sender()
         self._commits = TurnCommits(db, publisher, self.sender.push)
         self.conversations = Conversations(self._make_turn)
         self.intake = Intake(
@@ -235,6 +224,20 @@ class Worker:
             find_bot=self.bots.find,
             call=self.bots.call,
             tasks=self.tasks,
+        )
+
+    def _make_sender(self) -> Sender:
+        return Sender(
+            db=self._clients.db,
+            publisher=self._clients.publisher,
+            ownership=self.ownership,
+            marks=self._marks,
+            call=self.bots.call,
+            find_bot=self.bots.find,
+            known_bot=self.bots.known,
+            policy=self._directory.policy,
+            token_died=self.bots.token_died,
+            clock=self._clients.clock,
         )
 
     def _make_turn_parts(self) -> TurnParts:

@@ -15,6 +15,7 @@ from gateway.routes import (
     jobs,
     pages,
     qa,
+    rate_limits,
     resending,
     sites,
     system,
@@ -44,6 +45,7 @@ ALL: tuple[Route, ...] = (
     *pages.ROUTES,
     *telegram.ROUTES,
     *system.ROUTES,
+    *rate_limits.ROUTES,
     *docs.ROUTES,
 )
 
