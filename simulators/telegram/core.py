@@ -23,14 +23,15 @@ class Options:
     """`local`: webhooks may be http, on any port and address (strict rules otherwise).
 
     `open`: a well-formed token that nobody created becomes a bot at its first call. `token_filter` (remainder,
-    modulus): only bots whose id leaves that remainder are served here, others get 421. `sends_kept`: length of the
-    history of sends.
+    modulus): only bots whose id leaves that remainder are served here, others get 421. `webhook_check_seconds`: how
+    long setWebhook takes to look at an address. `sends_kept`: length of the history of sends.
     """
 
     local: bool = True
     open: bool = False
     seed: int | None = None
     token_filter: tuple[int, int] | None = None
+    webhook_check_seconds: float = 0.0
     sends_kept: int = SENDS_KEPT
     limits: LimitSettings = field(default_factory=LimitSettings)
 

@@ -55,6 +55,7 @@ class Bot:
     allowed: frozenset[str] | None = None
     webhook: Webhook | None = None
     next_set_webhook_at: float = 0.0
+    setting_webhook: "asyncio.Future[None] | None" = None
     poll: PollState = field(default_factory=PollState)
     stored: Json = field(default_factory=dict)
     next_message_id: int = 1

@@ -14,11 +14,13 @@ import aiohttp
 
 from simulators.telegram.clock import Clock, Timer
 from simulators.telegram.model import Bot, Webhook
+from simulators.telegram.pacing import Window
 from simulators.telegram.update_queue import Queued, QueueKey
 from simulators.telegram.webhook_http import Answer, post_update
 
 WINDOW_FACTOR = 2
 GONE_PERIOD = 23 * 3600.0
+NEW_CONNECTIONS = (10, 0.5)
 UNHEALTHY_AFTER = 10.0
 UNHEALTHY_INTERVAL = 2.0
 MAX_RETRY_AFTER = 3600
@@ -49,6 +51,8 @@ class WebhookDelivery:
         self._lines: dict[QueueKey, _Line] = {}
         self._cursor = bot.queue.first_id() - 1
         self._busy = 0
+        self._open = 0  # connections, busy or idle
+        self._opened = Window(*NEW_CONNECTIONS)
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._stopped = False
@@ -86,12 +90,13 @@ class WebhookDelivery:
         self._arm(next_at)
 
     def _allowed_at(self, now: float) -> float:
-        """When another attempt may start: infinity while all connections are taken, later while nothing succeeds."""
+        """When another attempt may start: infinity while all connections are taken, later while nothing succeeds, and
+        later when it needs a new connection and many were opened just now."""
         if self._busy >= self._webhook.max_connections:
             return float("inf")
         if self._failing and now > self._last_success + UNHEALTHY_AFTER:
             return float("inf") if self._busy else self._next_slow_attempt
-        return now
+        return now if self._busy < self._open else now + self._opened.wait(now)
 
     def _load(self) -> None:
         queue = self._bot.queue
@@ -120,6 +125,9 @@ class WebhookDelivery:
     def _start(self, line: _Line) -> None:
         line.busy = True
         self._busy += 1
+        if self._busy > self._open:
+            self._open = self._busy
+            self._opened.take(self._clock.now())
         self._next_slow_attempt = self._clock.now() + UNHEALTHY_INTERVAL
         self._center.spawn(self._attempt(line), f"webhook of bot {self._bot.id}")
 
@@ -159,6 +167,8 @@ class WebhookDelivery:
     def _failed(self, line: _Line, update: Queued, answer: Answer) -> None:
         now = self._clock.now()
         self._failing = True
+        if not answer.status:
+            self._open = max(self._open - 1, 0)
         self._webhook.last_error_date = int(now)
         self._webhook.last_error = answer.error
         if answer.status == 410:

@@ -1,12 +1,13 @@
 """setWebhook, deleteWebhook, getWebhookInfo."""
 
+import asyncio
 import ipaddress
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from simulators.telegram.core import Call, Described
-from simulators.telegram.errors import bad_request, too_many_requests
+from simulators.telegram.errors import bad_request, conflict, too_many_requests
 from simulators.telegram.methods.registry import method
 from simulators.telegram.methods.updates import end_poll, keep_allowed_updates
 from simulators.telegram.model import Webhook
@@ -28,6 +29,7 @@ async def set_webhook(call: Call) -> object:
     if core.limits.settings.enabled and now < bot.next_set_webhook_at:
         raise too_many_requests(1)
     bot.next_set_webhook_at = now + 1.0
+    await _take_time(call)
     keep_allowed_updates(call)
     dropping = call.params.flag("drop_pending_updates")
     if dropping:
@@ -37,6 +39,17 @@ async def set_webhook(call: Call) -> object:
     end_poll(bot, "terminated by setWebhook request")
     core.webhooks.set(bot, wanted)
     return Described(True, "Webhook was set")
+
+
+async def _take_time(call: Call) -> None:
+    """Look at the address. A setWebhook that is still looking is ended by a later one."""
+    bot, seconds = call.bot, call.core.options.webhook_check_seconds
+    earlier = bot.setting_webhook
+    if earlier is not None and not earlier.done():
+        earlier.set_exception(conflict("terminated by other setWebhook"))
+    if seconds:
+        bot.setting_webhook = asyncio.get_running_loop().create_future()
+        await call.core.waits.until(bot.setting_webhook, seconds)
 
 
 def _same(old: Webhook, new: Webhook) -> bool:
