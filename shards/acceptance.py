@@ -6,7 +6,7 @@ rest waits for its turn. Order is kept: a dialog where something waits, or where
 gets turns for all of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -87,9 +87,25 @@ async def accept(
             wanting.setdefault(dialog.id, (dialog, []))[1].append(one)
         else:
             marks.append(AcceptedRow(row.tenant_id, row.id, dialog.id, seq, "done"))
+    spoken, pending, decided = _decide(wanting.values(), instant=instant, is_busy=is_busy)
+    marks += decided
+    marks.sort(key=lambda mark: mark.id)
+    if await inbox.mark_accepted(conn, marks) != len(marks):
+        raise RowsMoved
+    events, sends = await speak(conn, unit, spoken)
+    await note_extras(conn, extras)
+    slot_of = {dialog.id: dialog.slot for dialog in dialogs.values()}
+    return Accepted([(event, slot_of[event.dialog_id]) for event in events], sends, pending, len(spoken))
+
+
+def _decide(
+    wanting: Iterable[tuple[LockedDialog, list[Pending]]], *, instant: Instant, is_busy: Callable[[UUID], bool]
+) -> tuple[list[Spoken], list[tuple[LockedDialog, Pending]], list[AcceptedRow]]:
+    """What is answered now, what waits for its turn, and the marks of their rows."""
     spoken: list[Spoken] = []
+    marks: list[AcceptedRow] = []
     pending: list[tuple[LockedDialog, Pending]] = []
-    for dialog, items in wanting.values():
+    for dialog, items in wanting:
         # The rest of an album may still be on its way.
         wait = is_busy(dialog.id) or any(one.album for one in items)
         known = None if wait else _answers(dialog, items, instant)
@@ -103,13 +119,7 @@ async def accept(
             marks += (
                 AcceptedRow(one.tenant_id, one.row_id, dialog.id, one.seq, "done", said.message_id) for one in burst
             )
-    marks.sort(key=lambda mark: mark.id)
-    if await inbox.mark_accepted(conn, marks) != len(marks):
-        raise RowsMoved
-    events, sends = await speak(conn, unit, spoken)
-    await note_extras(conn, extras)
-    slot_of = {dialog.id: dialog.slot for dialog in dialogs.values()}
-    return Accepted([(event, slot_of[event.dialog_id]) for event in events], sends, pending, len(spoken))
+    return spoken, pending, marks
 
 
 def _append(unit: DialogLog, dialog: LockedDialog, draft: MessageDraft) -> int:

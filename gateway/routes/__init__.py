@@ -2,7 +2,9 @@
 
 from gateway.routes import (
     assistants,
+    attachments,
     auth,
+    bot_health,
     bot_import,
     bots,
     broadcasts,
@@ -35,8 +37,10 @@ ALL: tuple[Route, ...] = (
     *jobs.ROUTES,
     *broadcasts.ROUTES,
     *bots.ROUTES,
+    *bot_health.ROUTES,
     *sites.ROUTES,
     *dialogs.ROUTES,
+    *attachments.ROUTES,
     *resending.ROUTES,
     *deadletters.ROUTES,
     *handoffs.ROUTES,

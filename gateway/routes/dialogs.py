@@ -21,6 +21,20 @@ from gateway.routes.models import Input
 from gateway.routing import Route
 
 
+class AttachmentOut(BaseModel):
+    """A file in a message. `state`: pending, stored (its bytes can be read), too_big, failed."""
+
+    n: int
+    kind: str = Field(description="photo, voice, audio, document, video, video_note, animation, sticker, ...")
+    name: str | None
+    mime_type: str | None
+    size: int | None = Field(description="Bytes.")
+    duration: int | None = Field(description="Seconds.")
+    width: int | None
+    height: int | None
+    state: str
+
+
 class MessageOut(BaseModel):
     """A message. `text` is a Markdown subset for the assistant's; [n] in it points to `citations`."""
 
@@ -34,6 +48,9 @@ class MessageOut(BaseModel):
     delivery: Delivery
     verified: bool
     author: str | None
+    attachments: list[AttachmentOut]
+    context: dict[str, Any] | None = Field(description="What it replies to, quotes or was forwarded from; its album.")
+    edited_at: datetime | None
     created_at: datetime
 
 
@@ -53,8 +70,10 @@ class DialogOut(BaseModel):
     contact_id: UUID
     contact_name: str
     contact_language: str | None
+    contact_attributes: dict[str, Any] = Field(description="`start`: the payload of the deep link they came by.")
     mode: Mode
     status: Status
+    blocked_at: datetime | None = Field(description="Since when nothing can be sent there.")
     last_seq: int
     last_text: str
     last_message_at: datetime
