@@ -22,6 +22,11 @@ class Remembered(Generic[T]):
         self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()
 
+    def known(self, key: str) -> T | None:
+        """The value, if it is remembered."""
+        entry = self._known.get(key)
+        return entry[1] if entry is not None and entry[0] > self._clock.monotonic() else None
+
     async def find(self, key: str) -> T | None:
         """The value, from memory or looked up. Raises what `look_up` raises."""
         now = self._clock.monotonic()

@@ -12,6 +12,8 @@ from aiohttp import web
 from domain.kit.log import logger
 from domain.kit.settings import Settings
 from gateway.app import TASKS, create_app
+from gateway.front import STOP_SECONDS as FRONT_SECONDS
+from gateway.front import FrontSite
 from gateway.services import Services, open_services
 
 log = logger(__name__)
@@ -21,10 +23,10 @@ _KEEPALIVE = 75.0  # seconds; longer than the proxy's, so that it is the proxy w
 
 # The phases of the end with their deadlines in seconds; supervisord's stopwaitsecs is longer than their sum.
 STREAMS_SECONDS = 2.0
-REQUESTS_SECONDS = 7.0
+REQUESTS_SECONDS = 6.0
 COMPONENTS_SECONDS = 4.0
 POOLS_SECONDS = 5.0
-SHUTDOWN_SECONDS = STREAMS_SECONDS + REQUESTS_SECONDS + COMPONENTS_SECONDS + POOLS_SECONDS
+SHUTDOWN_SECONDS = FRONT_SECONDS + STREAMS_SECONDS + REQUESTS_SECONDS + COMPONENTS_SECONDS + POOLS_SECONDS
 
 
 def listening_socket(port: int) -> socket.socket:
@@ -60,7 +62,7 @@ async def serve(settings: Settings, sock: socket.socket, stop: asyncio.Event) ->
             shutdown_timeout=REQUESTS_SECONDS,
         )
         await runner.setup()
-        site = web.SockSite(runner, sock, backlog=_BACKLOG)
+        site = FrontSite(runner, sock, services, backlog=_BACKLOG)
         await site.start()
         log.info("gateway.started", address=sock.getsockname()[:2])
         try:
@@ -71,7 +73,8 @@ async def serve(settings: Settings, sock: socket.socket, stop: asyncio.Event) ->
 
 async def shut_down(runner: web.AppRunner, site: web.BaseSite, services: Services) -> None:
     """The end, phase by phase. The pools are closed by `open_services`, last of all."""
-    # 1. Accept nothing new; connections that wait in the shared socket go to the other gateways.
+    # 1. Accept nothing new; connections that wait in the shared socket go to the other gateways. Webhooks that are
+    #    being stored are answered, for FRONT_SECONDS.
     await site.stop()
     # 2. Streams say goodbye, each with another delay, so that clients do not all come back in the same instant.
     streams_ended = await services.streams.end(seconds=STREAMS_SECONDS)

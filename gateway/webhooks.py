@@ -10,17 +10,19 @@ from domain.kit.sealing import KeyRing
 from domain.kit.slots import slot_of_bot
 from gateway.remembered import Remembered
 
-TTL = 5.0  # seconds; a removed bot's updates are refused no later than this
+TTL = 20.0  # seconds; a removed bot's updates are refused no later than this
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bot that takes webhooks; `header` is what Telegram repeats in X-Telegram-Bot-Api-Secret-Token."""
+    """A bot that takes webhooks; `header` is what Telegram repeats in X-Telegram-Bot-Api-Secret-Token,
+    `source` names the bot in the inbox."""
 
     bot_id: int
     tenant_id: UUID
     slot: int
     header: str
+    source: str
 
 
 class WebhookTargets:
@@ -30,6 +32,10 @@ class WebhookTargets:
         self._db = db
         self._keyring = keyring
         self._remembered = Remembered(self._look_up, clock, ttl=TTL)
+
+    def known(self, path: str) -> Target | None:
+        """The bot behind a path secret, if that is remembered."""
+        return self._remembered.known(path)
 
     async def find(self, path: str) -> Target | None:
         """The bot behind a path secret, if there is one. Raises Unavailable."""
@@ -41,4 +47,4 @@ class WebhookTargets:
         if found is None:
             return None
         header = bots.secrets_of(self._keyring, found.bot_id).header
-        return Target(found.bot_id, found.tenant_id, slot_of_bot(found.bot_id), header)
+        return Target(found.bot_id, found.tenant_id, slot_of_bot(found.bot_id), header, str(found.bot_id))

@@ -1,5 +1,6 @@
 """The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
@@ -9,6 +10,7 @@ from domain.inbox import queries
 from domain.inbox.model import Arrival
 from domain.inbox.rules import cause_of_death
 from domain.kit.batch import GroupCommit, all_of
+from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn
 from domain.kit.metrics import Counter
 
@@ -45,6 +47,10 @@ class InboxWriter:
         that the caller may acknowledge."""
         return await self._batch.add(arrival)
 
+    def submit(self, arrival: Arrival) -> asyncio.Future[bool]:
+        """The same without waiting: a future of `put`'s result. Raises Unavailable when too many wait already."""
+        return self._batch.submit(arrival)
+
     async def put_all(self, arrivals: Sequence[Arrival]) -> None:
         """Store several; returns when all are committed. Raises Unavailable if any is not."""
         await all_of([self._batch.submit(arrival) for arrival in arrivals])
@@ -52,6 +58,8 @@ class InboxWriter:
     async def _flush(self, arrivals: Sequence[Arrival]) -> list[bool]:
         async with self._transaction() as conn:
             fresh = await queries.insert_arrivals(conn, arrivals)
+            crash_point("inbox-written")
+        crash_point("inbox-committed")
         new = [(a.channel, a.source, a.source_id) in fresh for a in arrivals]
         for arrival, is_new in zip(arrivals, new, strict=True):
             (ACCEPTED if is_new else DUPLICATES).labels(arrival.channel).inc()

@@ -32,7 +32,7 @@ async def receive(call: Call, path_secret: str) -> web.StreamResponse:
             tenant_id=target.tenant_id,
             slot=target.slot,
             channel="telegram",
-            source=str(target.bot_id),
+            source=target.source,
             source_id=source_id(raw),
             raw=raw,
         )
@@ -55,5 +55,5 @@ def source_id(raw: bytes) -> str:
 
 
 # What cannot be one of our secrets (an HMAC in base64url) is refused before anything is looked up.
-_PATH = "/telegram/{path_secret:[A-Za-z0-9_-]{43}}"
-ROUTES = (Route("POST", _PATH, receive, "telegram", "telegram", "Take one update.", listed=False),)
+PATH = "/telegram/{path_secret:[A-Za-z0-9_-]{43}}"
+ROUTES = (Route("POST", PATH, receive, "telegram", "telegram", "Take one update.", listed=False),)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from domain.kit.settings import Settings
 from gateway.app import create_app
+from gateway.front import FrontSite
 from gateway.server import shut_down
 from gateway.services import Services, open_services
 from gateway.sse.timing import Timing
@@ -116,7 +117,7 @@ async def running_gateway(settings: Settings, timing: Timing = FAST) -> AsyncIte
             create_app(services), access_log=None, handler_cancellation=True, shutdown_timeout=2, keepalive_timeout=75
         )
         await runner.setup()
-        site = web.SockSite(runner, sock)
+        site = FrontSite(runner, sock, services)
         await site.start()
         stack.push_async_callback(shut_down, runner, site, services)
         yield Gateway(f"http://127.0.0.1:{sock.getsockname()[1]}", services, session, runner, site)
