@@ -1,10 +1,12 @@
 """Limits and slots: no window of any position is exceeded, and as little as possible moves."""
 
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.kit.slots import SLOTS
-from shards.buckets import JITTER, BotLimits, Rule, Window
+from shards.buckets import JITTER, BotLimits, Rule, Window, chat_rules
 from shards.rendezvous import desired_slots
 
 TINY = 1e-6
@@ -52,6 +54,59 @@ def test_neither_the_bot_nor_any_chat_exceeds_its_limit(rate: int, wanted: list[
             assert _worst(times, 3.0) <= 3
 
 
+_STEPS = st.one_of(
+    st.tuples(st.just("send"), st.sampled_from([1, 2, -4, -5]), st.floats(0, 0.6)),
+    st.tuples(st.just("bulk"), st.sampled_from([1, 3, -4]), st.floats(0, 0.3)),
+    st.tuples(st.just("draft"), st.sampled_from([1, 2]), st.floats(0, 0.3)),
+    st.tuples(st.just("hold"), st.sampled_from([1, -4]), st.floats(0, 3)),
+    st.tuples(st.just("flood"), st.sampled_from([1, -4]), st.floats(0, 3)),
+    st.tuples(st.just("recall"), st.sampled_from([1, -5, 9]), st.floats(0, 60)),
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(2, 8), st.lists(_STEPS, max_size=80))
+def test_no_window_is_exceeded_whatever_is_held_refused_and_recalled(
+    rate: int, steps: list[tuple[str, int, float]]
+) -> None:
+    limits, now, sent = BotLimits(rate), 1000.0, []
+    held: dict[int, float] = {}
+    for what, chat, amount in steps:
+        if what == "hold":
+            limits.hold(chat, now + amount)
+            held[chat] = max(now + amount, held.get(chat, 0.0))
+        elif what == "flood":
+            limits.flooded(chat, now + amount)
+            held[chat] = max(now + amount, held.get(chat, 0.0))
+        elif what == "recall":
+            if _fits([*sent, (chat, now - amount)], rate):  # what the last owner sent did not exceed them either
+                limits.recall([(chat, amount)], now)
+                sent.append((chat, now - amount))
+        else:
+            now += amount
+            if what == "draft":
+                counted = limits.take_spare(chat, now, shown=True)
+            else:
+                now = max(now, limits.ready_at(chat, now), limits.bot_ready_at(now, bulk=what == "bulk"))
+                now = max(now, limits.ready_at(chat, now))
+                limits.take(chat, now, bulk=what == "bulk")
+                limits.answered(chat)
+                counted = True
+            if counted:
+                assert now >= held.get(chat, 0.0)
+                sent.append((chat, now))
+    assert _fits(sent, rate)
+
+
+def _fits(sent: list[tuple[int, float]], rate: int) -> bool:
+    """Whether the sends are within every limit."""
+    fits = _worst([at for _, at in sent], 1.0) <= rate
+    for chat in {chat for chat, _ in sent}:
+        times = [at for other, at in sent if other == chat]
+        fits = fits and all(_worst(times, round(rule.period)) <= rule.limit for rule in chat_rules(chat))
+    return fits
+
+
 @given(st.lists(st.tuples(st.sampled_from([7, -8]), st.floats(0, 59)), max_size=40))
 def test_windows_rebuilt_by_a_new_owner_are_those_of_the_old_one(ages: list[tuple[int, float]]) -> None:
     old, new = BotLimits(30), BotLimits(30)
@@ -66,6 +121,18 @@ def test_a_recall_after_sends_of_our_own_still_counts_all() -> None:
     limits.take(1, 100.0)
     limits.recall([(2, 0.5), (3, 0.2)], 100.0)
     assert limits.ready_at(4, 100.0) == 100.5 + JITTER
+
+
+def test_drafts_count_and_leave_a_place_for_the_answer() -> None:
+    limits = BotLimits(30)
+    assert [limits.take_spare(7, 100.0, shown=True) for _ in range(4)] == [True, True, False, False]
+    assert limits.ready_at(7, 100.0) == 100.0
+    limits.take(7, 100.0)
+    assert limits.ready_at(7, 100.0) > 102.9
+    limits.hold(8, 101.0)
+    assert not limits.take_spare(8, 100.0, shown=True)
+    limits.flooded(9, 101.0)
+    assert not limits.take_spare(10, 100.0, shown=False)
 
 
 def test_a_hold_is_kept_and_never_shortened() -> None:
@@ -83,6 +150,18 @@ def test_idle_chats_cost_nothing() -> None:
     limits.hold(5000, 101.0)
     limits.evict(110.0)
     assert (len(limits.chats), len(limits.holds)) == (0, 0)
+    assert limits.idle(110.0)
+
+
+def test_a_chat_that_was_written_to_costs_a_list_of_times() -> None:
+    tracemalloc.start()
+    limits = BotLimits(30)
+    before = tracemalloc.get_traced_memory()[0]
+    for chat in range(1, 10_001):
+        limits.take(chat, 100.0 + chat / 1e6)
+    cost = (tracemalloc.get_traced_memory()[0] - before) / 10_000
+    tracemalloc.stop()
+    assert cost < 500  # bytes
 
 
 _names = st.sets(st.integers(0, 99).map(lambda n: f"host{n % 3}:shard-{n:02d}"), min_size=1, max_size=8)
