@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.bots import Bot
 from domain.bots import service as bots
+from domain.bots.rules import OTHER_KEY, REVOKED
 from domain.clients.telegram import NotSent, Outcome, TelegramClient
 from domain.kit.clock import Clock
 from domain.kit.db import Database
@@ -15,6 +16,7 @@ from domain.kit.log import logger
 from domain.kit.metrics import gauge
 from domain.kit.sealing import KeyRing, SealBroken
 from domain.kit.tasks import Tasks
+from shards.health import BotHealth
 from shards.ownership import Ownership
 from shards.polling import Poller
 from shards.webhooks import WebhookKeeper
@@ -27,7 +29,6 @@ LOOK_EVERY = 3.0  # seconds between looks at the bots' rows, should a bell be lo
 ABSENT_FOR = 5.0  # seconds a bot without a row is not asked for again
 CALL_SECONDS = 11.0  # Telegram holds a flooding send for up to 8 s; less than what a handover waits (outbox.SETTLE)
 NOTE_SEEN_EVERY = 30.0  # seconds between writes of when a bot last heard something
-OTHER_KEY = "The token was sealed with another key. Check SECRET_KEY_FILE, or enter the token again."
 
 LOADED = gauge("replyx_bots_loaded", "Bots of the owned slots, by mode", ("mode",))
 
@@ -67,6 +68,9 @@ class BotRegistry:
         self._changed: set[int] = set()
         self._wake = asyncio.Event()
         self._tasks = Tasks("bots")
+        self._health = BotHealth(db, client, clock)
+        poller.clashed = self._health.clashed
+        webhooks.poll, webhooks.noted = poller.run, self._health.note
 
     def __len__(self) -> int:
         return len(self._known)
@@ -101,18 +105,27 @@ class BotRegistry:
             raise LostOwnership(f"bot {bot.id} is not ours")
         if known.token is None:
             return NotSent(OTHER_KEY)
-        return await self._client.call(known.token, method, payload, seconds=CALL_SECONDS, admit=admit)
+        outcome = await self._client.call(known.token, method, payload, seconds=CALL_SECONDS, admit=admit)
+        self._health.saw(bot, method, outcome)
+        return outcome
 
     async def token_died(self, bot: Bot, reason: str) -> None:
         """Telegram does not accept the token any more: the bot stops until its tenant gives a new one."""
+        log.warning("bot.revoked", bot=bot.id, reason=reason)
         async with self._db.worker_tx() as conn:
-            await bots.revoke(conn, bot, reason=reason)
+            await bots.revoke(conn, bot, reason=REVOKED)
         self.changed(bot.id)
 
     def changed(self, bot_id: int) -> None:
         """Somebody rang: read this bot again."""
         self._changed.add(bot_id)
         self._wake.set()
+
+    def look(self, bot_id: int) -> None:
+        """Somebody reads this bot's health: ask Telegram how it is."""
+        known = self._known.get(bot_id)
+        if known is not None and known.token is not None and self._ownership.owns(known.bot.slot):
+            self._tasks.short("look", self._health.look(known.bot, known.token))
 
     async def run(self) -> None:
         """Eternal: reload what changed; every few seconds look for changes whose doorbell was lost."""
@@ -127,6 +140,7 @@ class BotRegistry:
             try:
                 await self._reload(sorted(changed or await self._stale()))
                 await self._note_seen()
+                await self._health.write()
             except Unavailable:
                 self._changed |= changed
                 await asyncio.sleep(1.0)
@@ -196,6 +210,8 @@ class BotRegistry:
         known = self._known[bot.id] = _Known(bot, token)
         self._absent.pop(bot.id, None)
         LOADED.labels(bot.mode).inc()
+        if bot.mode == "polling":
+            self._health.expects(bot)
         if bot.state == "active" and token is not None:
             run = self._poller.run if bot.mode == "polling" else self._webhooks.keep
             known.task = self._tasks.short(bot.mode, _kept_up(bot, lambda: run(bot, token)))

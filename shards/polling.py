@@ -11,9 +11,12 @@ from typing import Any
 import orjson
 
 from domain.bots import Bot
+from domain.bots.rules import REVOKED
+from domain.bots.updates import HANDLED
 from domain.clients.telegram import Done, Outcome, Refused, TelegramClient
 from domain.inbox import Arrival, InboxWriter
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point
 from domain.kit.errors import Unavailable
 from domain.kit.log import logger
 
@@ -22,11 +25,10 @@ log = logger(__name__)
 LONG_POLL = 25  # seconds Telegram holds an empty call
 LIMIT = 100
 BACKOFF_MAX = 30.0  # seconds
-ALLOWED = ["message", "my_chat_member", "callback_query"]
-
-REVOKED = "Telegram does not accept this bot's token any more."
+ALLOWED = list(HANDLED)  # allowed_updates
 
 TokenDied = Callable[[Bot, str], Awaitable[None]]
+Clashed = Callable[[Bot], None]
 
 
 class Poller:
@@ -37,6 +39,7 @@ class Poller:
         self._inbox = inbox
         self._clock = clock
         self.token_died: TokenDied | None = None
+        self.clashed: Clashed = lambda _: None
 
     async def run(self, bot: Bot, token: str) -> None:
         """Receive until cancelled, or until the token turns out dead."""
@@ -69,6 +72,7 @@ class Poller:
         while True:
             try:
                 await self._inbox.put_all(arrivals)
+                crash_point("polled")
                 return max(int(update["update_id"]) for update in updates) + 1
             except Unavailable as error:
                 log.warning("polling.paused", bot=bot.id, reason=error.detail)
@@ -83,6 +87,7 @@ class Poller:
                 wait = 0.0
             elif outcome.code == 409:
                 wait = 3.0  # another poller: the last owner's call, which Telegram ends by itself
+                self.clashed(bot)
         log.info("polling.interrupted", bot=bot.id, outcome=repr(outcome), wait=wait)
         await self._clock.sleep(wait)
 

@@ -48,7 +48,7 @@ class KeyRing:
         """Decrypt. Raises SealBroken when the key or the place is another one."""
         try:
             plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], place.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to be anything that was sealed
             raise SealBroken(f"cannot open the secret of {place}: it was sealed with another key") from error
         return plain.decode()
 

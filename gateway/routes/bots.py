@@ -44,7 +44,8 @@ class BotOut(BaseModel):
     mode: Literal["webhook", "polling"]
     state: Literal["active", "paused", "revoked"]
     rate: int
-    last_error: str | None
+    status: Literal["ok", "problem", "paused", "revoked"] = Field(description="In a word; /health has the whole.")
+    last_error: str | None = Field(description="What is wrong and what to do, in a sentence.")
     last_update_at: datetime | None
     created_at: datetime
 
@@ -132,7 +133,14 @@ def _after(cursor: str | None) -> int:
 
 
 def _out(bot: Bot) -> BotOut:
-    return BotOut(**{name: getattr(bot, name) for name in BotOut.model_fields})
+    same = {name: getattr(bot, name) for name in BotOut.model_fields if hasattr(bot, name)}
+    return BotOut(**same, status=_status(bot))
+
+
+def _status(bot: Bot) -> Literal["ok", "problem", "paused", "revoked"]:
+    if bot.state != "active":
+        return bot.state
+    return "problem" if bot.last_error else "ok"
 
 
 _TAG = "bots"

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from domain.bots import rules
 from domain.bots import service as bots
 from domain.bus import BotChanged, Publisher, bell_channel
 from domain.clients.telegram import Refused
@@ -308,7 +309,7 @@ async def test_a_webhook_is_set_repaired_and_its_trouble_told_and_forgotten(
         server["url"] = "https://somebody.else/"
         await set_times(2)
         server |= {"pending_update_count": 7, "last_error_message": "Connection refused"}
-        await error_is("Telegram cannot reach us: Connection refused")
+        await error_is(rules.unreachable("Connection refused", shard_settings.base_url))
         server["pending_update_count"] = 0
         await error_is(None)
         await asyncio.sleep(0)
