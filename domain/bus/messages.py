@@ -7,6 +7,8 @@ from uuid import UUID
 
 import orjson
 
+from domain.kit.ids import json_id
+
 
 @dataclass(frozen=True, slots=True)
 class Bell:
@@ -200,9 +202,7 @@ _BY_TAG: dict[str, type[Signal]] = {kind.tag: kind for kind in _KINDS}
 
 def encode(signal: Signal) -> bytes:
     """To the wire."""
-    return orjson.dumps(
-        {"k": signal.tag, **signal.fields()}, default=str
-    )  # the driver's UUIDs are a class of their own
+    return orjson.dumps({"k": signal.tag, **signal.fields()}, default=json_id)
 
 
 def decode(data: bytes) -> Signal | None:

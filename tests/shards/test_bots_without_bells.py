@@ -1,9 +1,9 @@
 """Bots whose change nobody rang for, that moved to another tenant, or whose token cannot be opened."""
 
 from domain.bots import service as bots
+from domain.bots.rules import OTHER_KEY
 from domain.kit.sealing import KeyRing
 from domain.kit.settings import Settings
-from shards.bots import OTHER_KEY
 from tests.shards.world import Sink, Tenant, World, running_worker, until
 
 
