@@ -67,7 +67,8 @@ async def attacker(gateway: Gateway) -> Attacker:
 async def test_odd_ids(attacker: Attacker) -> None:
     for route in [route for route in ROUTES if route.parameters]:
         for value in filter(None, ODD_TEXT):
-            path = re.sub(r"\{\w+\}", value, route.plain_path)
+            part = value[: 7000 // len(route.parameters)]  # a longer request line is refused before anyone reads it
+            path = re.sub(r"\{\w+\}", part, route.plain_path)
             await attacker.send(route, path, **({"json": {}} if route.body else {}))
 
 
