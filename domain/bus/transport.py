@@ -96,13 +96,17 @@ class AttentivePublisher(Publisher):
     async def listen_for_listeners(self) -> None:
         """Eternal: ask who listens."""
         while True:
-            self._joined.clear()  # who joins while we ask may be missing in the answer
-            try:
-                found = await self._redis.execute_command("PUBSUB", "SHARDCHANNELS", EVENTS_PATTERN)  # type: ignore[no-untyped-call]
-                self._heard = {channel.decode() for channel in found} | self._joined
-            except DOWN:
-                self._heard = None
+            await self.ask()
             await asyncio.sleep(_ASK_EVERY)
+
+    async def ask(self) -> None:
+        """Learn who listens now; while Redis is away, everybody may."""
+        self._joined.clear()  # who joins while we ask may be missing in the answer
+        try:
+            found = await self._redis.execute_command("PUBSUB", "SHARDCHANNELS", EVENTS_PATTERN)  # type: ignore[no-untyped-call]
+            self._heard = {channel.decode() for channel in found} | self._joined
+        except DOWN:
+            self._heard = None
 
 
 class Subscriber:

@@ -16,6 +16,7 @@ import orjson
 from pgvector.asyncpg import register_vector
 
 from domain.kit.errors import Unavailable
+from domain.kit.ids import json_id
 from domain.kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ async def _pool(dsn: str, size: int, name: str, more: Mapping[str, str] | None =
             max_size=size,
             command_timeout=COMMAND_TIMEOUT,
             timeout=5,
-            init=init_connection,
+            init=_init_app_connection if more is None else init_connection,
             server_settings={
                 "application_name": name,
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION * 1000),
@@ -184,11 +185,17 @@ async def init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
     await conn.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        encoder=lambda value: b"\x01" + orjson.dumps(value, default=json_id),
         decoder=lambda data: orjson.loads(data[1:]),
         format="binary",
     )
-    # asyncpg's own UUID class is refused by orjson, and is no faster than the standard one
+    await register_vector(conn)
+
+
+async def _init_app_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """For the gateway, whose rows become JSON in many places: ids of the standard class. asyncpg's own is a tenth as
+    dear to make, and orjson refuses it."""
+    await init_connection(conn)
     await conn.set_type_codec(
         "uuid",
         schema="pg_catalog",
@@ -196,7 +203,6 @@ async def init_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         decoder=lambda data: UUID(bytes=data),
         format="binary",
     )
-    await register_vector(conn)
 
 
 def _notice_silence(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
