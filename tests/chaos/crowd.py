@@ -24,6 +24,7 @@ SELECT state || ' in the inbox' AS what, count(*) AS rows FROM inbox
 WHERE state IN ('ready', 'accepted', 'running') GROUP BY 1
 UNION ALL SELECT state || ' in the outbox', count(*) FROM outbox WHERE state IN ('ready', 'sending') GROUP BY 1
 """
+PHOTO = {"file_id": "f", "file_unique_id": "u", "file_size": 100, "width": 90, "height": 90}
 BURST = 0.1  # of the times somebody writes, he writes this share of them in several messages
 
 
@@ -53,6 +54,14 @@ class Crowd:
         nonce = f"N{self._run}-{len(self.history.said):06d}"
         self.note(nonce, bot, user)
         self._stack.telegram.say(bot, user, f"{nonce} {extra}".strip())
+        return nonce
+
+    def show(self, bot: Bot, user: int) -> str:
+        """One person sends an album of one picture, with a text under it; its nonce."""
+        nonce = self.next_nonce()
+        self.note(nonce, bot, user)
+        fields = {"photo": [PHOTO], "caption": nonce, "media_group_id": nonce}
+        self._stack.telegram.people.post(bot, user, fields)
         return nonce
 
     def note(self, nonce: str, bot: Bot, user: int) -> None:

@@ -82,7 +82,7 @@ async def stopped_before_the_socket(run: Run) -> None:
     victim.kept = False
     victim.kill(signal.SIGTERM)
     await victim.ended(DRAIN)
-    victim.start(REPLYX_CRASH_POINT="sending-committed:5:stop")
+    victim.start(REPLYX_CRASH_POINT="send-admitted:5:stop")
     victim.kept = True
     await run.stack.shared()
     async with run.talking():

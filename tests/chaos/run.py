@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.chaos.crowd import Crowd
 from tests.chaos.history import Verdict, check
@@ -32,6 +33,7 @@ class Run:
     rng: random.Random
     size: Size
     complaints: list[str] = field(default_factory=list)
+    ends: dict[str, Any] = field(default_factory=dict)  # what the fault's judge wants to know of single nonces
 
     def seconds(self, short: float) -> float:
         """A time of the short set, at this run's size."""

@@ -41,9 +41,9 @@ OWNERS = """
 SELECT coalesce(m.program, '') AS program, count(*) AS slots FROM slot_owners s
 LEFT JOIN shard_members m ON m.id = s.member_id AND m.expires_at > clock_timestamp() GROUP BY 1
 """
-OWNER_OF = """
-SELECT m.program FROM slot_owners s JOIN shard_members m ON m.id = s.member_id
-WHERE s.slot = $1 AND m.expires_at > clock_timestamp()
+SLOTS_OF = """
+SELECT s.slot FROM slot_owners s JOIN shard_members m ON m.id = s.member_id
+WHERE m.program = $1 AND m.expires_at > clock_timestamp()
 """
 
 
@@ -180,27 +180,26 @@ class Stack:
         """Program -> slots held under a live lease."""
         return {row["program"]: row["slots"] for row in await self.rows(OWNERS)}
 
-    async def owner_of(self, bot: Bot) -> str:
-        """The shard that owns a bot; "" when none does."""
-        rows = await self.rows(OWNER_OF, slot_of_bot(bot.id))
-        return str(rows[0]["program"]) if rows else ""
-
-    async def bot_of(self, program: str, tenants: list[Tenancy] | None = None, *, webhook: bool | None = None) -> Bot:
-        """Some bot that this shard owns."""
-        for tenant in tenants or [tenant for tenant in self.tenants if not tenant.holds]:
-            for bot in tenant.bots:
-                if (webhook is None or webhook == bool(bot.webhook)) and await self.owner_of(bot) == program:
-                    return bot
-        raise LookupError(f"{program} owns no such bot")
+    async def bots_of(self, program: str, *, webhook: bool) -> list[Bot]:
+        """The bots that this shard owns, of tenants who want what is uncertain to be sent again."""
+        slots = {row["slot"] for row in await self.rows(SLOTS_OF, program)}
+        tenants = [tenant for tenant in self.tenants if not tenant.holds]
+        return [
+            bot
+            for tenant in tenants
+            for bot in tenant.bots
+            if slot_of_bot(bot.id) in slots and bool(bot.webhook) == webhook
+        ]
 
     async def shared(self, seconds: float = 30) -> None:
-        """Wait until the running shards hold all slots between them, each a part."""
+        """Wait until the running shards hold all slots between them, each a fair part."""
         await self._until(self._is_shared, "the shards do not share the slots", seconds)
 
     async def _is_shared(self) -> bool:
-        names = {shard.name for shard in self.shards if shard.alive and shard.kept}
+        names = {shard.name for shard in self.shards if shard.alive}
         owners = await self.owners()
-        return owners.keys() == names and sum(owners.values()) == SLOTS
+        fair = SLOTS / len(names) / 2
+        return owners.keys() == names and sum(owners.values()) == SLOTS and min(owners.values()) > fair
 
     async def listening(self, seconds: float = 30) -> None:
         """Wait until every bot has its webhook or is polled."""
