@@ -1,6 +1,6 @@
 """An echo bot on unmodified aiogram 3: `aiogram_echo.py API_URL TOKEN poll | webhook PORT`.
 
-Prints "ready" when it is up, and "error <exception class>" when sending fails.
+Prints "ready" when it is up, and what `outcome.told` makes of the error when sending fails.
 """
 
 import asyncio
@@ -9,10 +9,11 @@ import sys
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import AiogramError
 from aiogram.types import Message
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler
 from aiohttp import web
+from outcome import told
 
 SECRET = "aiogram-secret"
 dispatcher = Dispatcher()
@@ -22,8 +23,8 @@ dispatcher = Dispatcher()
 async def echo(message: Message) -> None:
     try:
         await message.answer(f"aiogram: {message.text}")
-    except TelegramAPIError as error:
-        print(f"error {type(error).__name__}", flush=True)
+    except AiogramError as error:
+        print(told(error), flush=True)
 
 
 @dispatcher.startup()

@@ -1,7 +1,7 @@
 """An echo bot on unmodified python-telegram-bot: `ptb_echo.py API_URL TOKEN poll | webhook PORT`.
 
-Prints "ready" when it is up, and "error <exception class>" when sending fails. The library's own webhook server needs
-tornado; a webhook bot with a server of its own, as its manual shows, is what runs here.
+Prints "ready" when it is up, and what `outcome.told` makes of the error when sending fails. The library's own webhook
+server needs tornado; a webhook bot with a server of its own, as its manual shows, is what runs here.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from outcome import told
 from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
@@ -24,7 +25,7 @@ async def echo(update: Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
     try:
         await update.message.reply_text(f"ptb: {update.message.text}")
     except TelegramError as error:
-        print(f"error {type(error).__name__}", flush=True)
+        print(told(error), flush=True)
 
 
 def hook(
