@@ -3,7 +3,7 @@
 import itertools
 import random
 import string
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +15,7 @@ from simulators.telegram.update_queue import UpdateQueue
 Json = dict[str, Any]
 
 CALLBACKS_KEPT = 10_000
+MESSAGES_IN_ALL = 200_000
 _SECRET_LETTERS = string.ascii_letters + string.digits
 
 
@@ -31,6 +32,7 @@ class World:
         self.deactivated: set[int] = set()
         self.chats: dict[tuple[int, int], Chat] = {}
         self.callbacks: OrderedDict[str, Callback] = OrderedDict()
+        self._kept: deque[tuple[Chat, int]] = deque()
         self.business: dict[str, BusinessConnection] = {}
         self.on_update: Callable[[Bot], None] = lambda _bot: None
         self._ids = itertools.count(1)
@@ -130,6 +132,10 @@ class World:
             **content,
         }
         chat.keep(StoredMessage(message, author["id"], outgoing))
+        self._kept.append((chat, message["message_id"]))
+        while len(self._kept) > MESSAGES_IN_ALL:  # long runs: the oldest messages of all chats are forgotten
+            forgotten, message_id = self._kept.popleft()
+            forgotten.messages.pop(message_id, None)
         if outgoing:
             chat.draft = None  # any real message of the bot replaces its preview
         self.hub.publish("message", chat.bot_id, chat.id, {"message": message, "outgoing": outgoing})
@@ -163,6 +169,7 @@ class World:
         """Forget people, chats and callbacks; bots stay, with empty queues."""
         self.users.clear()
         self.chats.clear()
+        self._kept.clear()
         self.callbacks.clear()
         self.business.clear()
         self.deactivated.clear()

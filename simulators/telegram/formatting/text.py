@@ -13,6 +13,7 @@ from simulators.telegram.formatting.output import Entity, FormatError, utf16_len
 MAX_RAW_BYTES = 32_768
 MAX_TEXT = 4_096
 MAX_CAPTION = 1_024
+MAX_ENTITIES = 100
 _PARSERS = {"markdown": parse_markdown, "markdownv2": parse_markdown_v2, "html": parse_html}
 
 
@@ -31,9 +32,10 @@ def formatted(text: str, parse_mode: str, entities: Any) -> tuple[str, list[Enti
             raise bad_request(f"can't parse entities: {error}") from error
     else:
         plain, found = text, checked_entities(entities, text)
-    found = [{key: value for key, value in entity.items() if key != "_language"} for entity in found]
+    if found:
+        found = [{key: value for key, value in entity.items() if key != "_language"} for entity in found]
     plain, found = _trimmed(plain.replace("\r", ""), found)
-    return plain, with_detected(plain, found)
+    return plain, with_detected(plain, found)[:MAX_ENTITIES]
 
 
 def _trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:

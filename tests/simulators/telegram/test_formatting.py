@@ -108,3 +108,15 @@ async def test_parse_mode_wins_over_entities(stage: Stage) -> None:
     entities = [{"type": "italic", "offset": 0, "length": 1}]
     sent = await stage.result("sendMessage", chat_id=stage.user, text="<b>x</b>", parse_mode="HTML", entities=entities)
     assert sent["entities"] == [{"type": "bold", "offset": 0, "length": 1}]
+
+
+def test_a_hundred_entities_are_kept() -> None:
+    for text, mode in [("*b* " * 120, "MarkdownV2"), ("<b>b</b> " * 120, "HTML"), ("#tag " * 120, "")]:
+        plain, entities = formatted(text, mode, None)
+        assert (len(entities), plain[entities[-1]["offset"] - 1]) == (100, " ")
+
+
+def test_a_parse_mode_wins_over_entities() -> None:
+    listed = [{"type": "italic", "offset": 0, "length": 1}]
+    assert [entity["type"] for entity in formatted("*b*", "MarkdownV2", listed)[1]] == ["bold"]
+    assert [entity["type"] for entity in formatted("*b*", "", listed)[1]] == ["italic"]

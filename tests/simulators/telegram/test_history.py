@@ -99,3 +99,11 @@ def test_long_histories_are_bounded_and_say_so() -> None:
     assert (len(list(log.sends())), log.dropped) == (1_000, 500)
     assert len(next(log.sends()).text) == 200
     assert summary(list(log.sends()), bot_limit=30, private_limit=1, group_limit=20)["windows"]["bot"]["count"] == 30
+
+
+async def test_long_runs_forget_the_oldest_messages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulators.telegram.world.MESSAGES_IN_ALL", 10)
+    other = stage.sim.add_user()
+    for person in [stage.user] * 8 + [other] * 8:
+        stage.sim.say(stage.bot, person, "x")
+    assert [len(stage.sim.messages(stage.bot, person)) for person in (stage.user, other)] == [2, 8]

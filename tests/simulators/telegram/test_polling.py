@@ -4,7 +4,9 @@ import asyncio
 import random
 from typing import Any
 
-from simulators.telegram.update_queue import MAX_UPDATE_BYTES, UpdateQueue
+import pytest
+
+from simulators.telegram.update_queue import MAX_UPDATE_BYTES, UpdateQueue, expiry
 from tests.simulators.telegram.client import Stage
 
 ACTIVE = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
@@ -132,3 +134,46 @@ def test_queue_bounds() -> None:
     queue.clear()
     queue.push({"poll": {}}, now=1.0 + 8 * 86_400)
     assert queue.next_id != start + 100_001, "a quiet week starts a new range"
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "life"),
+    [
+        ("message", {"date": 90}, 86_390),
+        ("edited_message", {"date": 0, "edit_date": 95}, 86_395),
+        ("callback_query", {}, 150),
+        ("shipping_query", {}, 150),
+        ("pre_checkout_query", {}, 150),
+        ("inline_query", {}, 30),
+        ("chosen_inline_result", {}, 600),
+        ("my_chat_member", {}, 86_400),
+        ("not_yet_invented", None, 86_400),
+    ],
+)
+def test_lifetimes(kind: str, payload: object, life: float) -> None:
+    assert expiry(kind, payload, 100.0) - 100.0 == life
+
+
+async def test_limit_is_clamped(stage: Stage) -> None:
+    for number in range(120):
+        stage.sim.say(stage.bot, stage.user, str(number))
+    for limit, count in [(0, 1), (-5, 1), (7, 7), (100, 100), (5_000, 100)]:
+        await stage.clock.advance(1)
+        assert len(await stage.result("getUpdates", limit=limit)) == count
+
+
+async def test_a_bad_saved_offset_means_redelivery(stage: Stage) -> None:
+    for number in range(3):
+        stage.sim.say(stage.bot, stage.user, str(number))
+    head = stage.bot.queue.first_id()
+    for offset in (head - 100_001, head + 3 + 11):
+        await stage.clock.advance(4)
+        assert len(await stage.result("getUpdates", offset=offset)) == 3, "treated as the head; nothing is acked"
+    await stage.clock.advance(4)
+    assert await stage.result("getUpdates", offset=head + 3 + 10) == []
+
+
+async def test_answers_are_cut_at_four_mebibytes(stage: Stage) -> None:
+    for _ in range(12):
+        stage.sim.say(stage.bot, stage.user, "x" * 400_000)
+    assert len(await stage.result("getUpdates", limit=100)) == 10
