@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="How customers and Telegram reach the gateway. Unset: http://localhost:PORT."
     )
-    replyx_shards: int = Field(2, ge=1, le=256, description="Shard workers on this host.")
+    replyx_shards: int = Field(
+        2, ge=1, le=64, description="Shard workers on this host, until `replyx shards scale` says otherwise."
+    )
     replyx_gateways: int = Field(
         2, ge=1, le=64, description="Gateway processes on this host; with two, a restart of one refuses nobody."
     )
