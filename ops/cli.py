@@ -70,6 +70,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         "--no-embedded", action="store_true", help="never run Postgres or Valkey here: DATABASE_URL, REDIS_URL are set"
     )
     parser.add_argument("--port", type=int, help="the HTTP port (default: PORT, else 8080)")
+    parser.add_argument("--again", type=int, default=0, help=argparse.SUPPRESS)  # by ops.foreground
     parser.set_defaults(run=_up)
 
 
@@ -92,7 +93,7 @@ def _add_shards(parser: argparse.ArgumentParser) -> None:
 def _up(arguments: argparse.Namespace) -> None:
     from ops.up import up
 
-    up(demo=arguments.demo, embedded=not arguments.no_embedded, port=arguments.port)
+    up(demo=arguments.demo, embedded=not arguments.no_embedded, port=arguments.port, again=arguments.again)
 
 
 def _migrate(arguments: argparse.Namespace) -> None:

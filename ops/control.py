@@ -83,10 +83,9 @@ class Supervisord:
                 raise self.refusal((failed or late)[0]["name"])
             time.sleep(0.05)
 
-    def running(self, prefix: str) -> list[str]:
-        """The names of the running programs that begin so, in order."""
-        infos = self._call("getAllProcessInfo")
-        return sorted(info["name"] for info in infos if info["name"].startswith(prefix) and info["statename"] == _UP)
+    def running(self) -> list[str]:
+        """The names of the running programs, in order."""
+        return sorted(info["name"] for info in self._call("getAllProcessInfo") if info["statename"] == _UP)
 
     def pid(self, program: str) -> int:
         """Its pid; 0 while it does not run."""

@@ -1,7 +1,8 @@
 """Staying in the foreground: wait for supervisord or for Ctrl-C, and stop everything in order.
 
 When all is up, `replyx up` becomes this module (exec): the process that stays for weeks is a small one, without the
-database drivers that starting needed. supervisord stays its child through that.
+database drivers that starting needed. supervisord stays its child through that. When supervisord dies without being
+asked, with or without all the programs, it becomes `replyx up` again: nobody has to come and start it.
 """
 
 import os
@@ -23,6 +24,9 @@ STOP_SECONDS = 90  # for the databases, and whatever is left; supervisord goes g
 # What the others need while they drain; supervisord stops these last, the databases last of all.
 NEEDED = frozenset({"postgres", "valkey", "embeddings-query", "embeddings-ingest", "sim-telegram", "sim-llm"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GONE_SECONDS = 30  # for what a killed supervisord leaves behind: it drains, with its parent gone
+STARTS_IN_A_ROW = 5  # unasked starts, each before the last one ran for CALM_SECONDS
+CALM_SECONDS = 300
 
 
 class StopRequested(Exception):
@@ -50,13 +54,12 @@ def stop_requests() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
-def stay(supervisord: Supervisord, pid: int) -> NoReturn:
-    """Become the process that waits for supervisord (`pid`, our child)."""
+def stay(supervisord: Supervisord, pid: int, *, again: int, arguments: list[str]) -> NoReturn:
+    """Become the process that waits for supervisord (`pid`, our child). `again`: how many unasked starts in a row this
+    is; `arguments`: of the `replyx up` that would be the next."""
     sys.stdout.flush()
-    os.execv(  # noqa: S606  # our own interpreter and module, no shell
-        sys.executable,
-        [sys.executable, "-m", "ops.foreground", str(supervisord.data_dir), str(supervisord.config), str(pid)],
-    )
+    us = [sys.executable, "-m", "ops.foreground", str(supervisord.data_dir), str(supervisord.config), str(pid)]
+    os.execv(sys.executable, [*us, str(again), *arguments])  # noqa: S606  # our own interpreter and module, no shell
 
 
 def stop(supervisord: Supervisord, pid: int) -> None:
@@ -72,19 +75,67 @@ def stop(supervisord: Supervisord, pid: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Wait; returns the exit code of `replyx up`."""
-    data_dir, config, pid = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+    data_dir, config, pid, again = Path(arguments[0]), Path(arguments[1]), int(arguments[2]), int(arguments[3])
+    started = time.monotonic()
     try:
         with stop_requests():
             _, status = os.waitpid(pid, 0)
     except StopRequested:
         stop(Supervisord(data_dir, config), pid)
         status = 0
-    if status != 0:
-        code = os.waitstatus_to_exitcode(status)
-        print(f"replyx: supervisord ended unexpectedly ({code}): start again with `replyx up`.", file=sys.stderr)
+    if status == 0:
+        say("ReplyX has stopped; nothing is lost.")
+        return 0
+    calm = time.monotonic() - started > CALM_SECONDS
+    return _start_again(arguments, os.waitstatus_to_exitcode(status), 1 if calm else again + 1)
+
+
+def _start_again(arguments: list[str], code: int, again: int) -> int:
+    """Become `replyx up` when nothing is left of the supervisord that ended with `code`; or return an exit code."""
+    pid = int(arguments[2])
+    if again > STARTS_IN_A_ROW:
+        print(f"replyx: supervisord ended {again} times in a row ({code}): look into its log.", file=sys.stderr)
         return FAILED
-    say("ReplyX has stopped; nothing is lost.")
-    return 0
+    print(f"replyx: supervisord ended unexpectedly ({code}); starting again.", file=sys.stderr, flush=True)
+    try:
+        with stop_requests():
+            end_session(pid, seconds=GONE_SECONDS)
+    except StopRequested:
+        end_session(pid, seconds=0)
+        return FAILED
+    return _become_up([*arguments[4:], "--again", str(again)])
+
+
+def _become_up(arguments: list[str]) -> NoReturn:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # every program would inherit it blocked, and never stop
+    command = [sys.executable, "-m", "ops.cli", "up", *arguments]
+    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter and module, no shell
+
+
+def end_session(leader: int, *, seconds: float) -> None:
+    """Wait for the programs of a dead supervisord to end; kill what is left after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in _numbered_folders(Path("/proc")) if _session_of(pid) == leader]:
+        if time.monotonic() > deadline:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _numbered_folders(folder: Path) -> list[int]:
+    return [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
+
+
+def _session_of(pid: int) -> int:
+    """0 for a process that is gone, or only waits to be reaped."""
+    try:
+        state, _, _, session = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state == "Z" else int(session)
 
 
 def _ended_within(pid: int, seconds: float) -> bool:

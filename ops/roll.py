@@ -16,7 +16,7 @@ from ops.control import Supervisord
 from ops.progress import say, step
 from ops.refusal import FAILED, Refusal
 from ops.shards import look, opened, wait_for
-from shards.supervisor.programs import STOP_WAIT
+from shards.supervisor.programs import STOP_WAIT, is_shard
 
 BACK_WITHIN = 60.0  # seconds from the drained end of a shard until it holds slots again
 NORMAL_LAG = 3.0  # seconds that the oldest row may have waited before the next shard goes
@@ -39,7 +39,7 @@ async def _roll(settings: Settings, supervisord: Supervisord) -> None:
         if taken is None or not taken[0]:
             raise Refusal("Another roll is under way: wait until it is done.", code=FAILED)
         async with opened(settings) as db:
-            programs = supervisord.running("shard-")
+            programs = [name for name in supervisord.running() if is_shard(name)]
             for number, program in enumerate(programs):
                 rest = programs[number:]
                 with step(f"restarting {program}"):

@@ -35,8 +35,11 @@ SELECT (SELECT count(*) FROM documents WHERE state IN ('ready', 'failed')), (SEL
 """
 
 
-def up(*, demo: bool, embedded: bool, port: int | None) -> None:
-    """Start everything, then become the process that waits for Ctrl-C or `supervisorctl shutdown`. Raises Refusal."""
+def up(*, demo: bool, embedded: bool, port: int | None, again: int = 0) -> None:
+    """Start everything, then become the process that waits for Ctrl-C or `supervisorctl shutdown`. Raises Refusal.
+
+    `again`: how many times in a row supervisord has died before this start.
+    """
     settings = read_settings(port)
     data_dir = make_data_dir(settings)
     config = main_config(data_dir)
@@ -65,7 +68,10 @@ def up(*, demo: bool, embedded: bool, port: int | None) -> None:
         stop(supervisord, process.pid)
         raise
     else:
-        stay(supervisord, process.pid)
+        arguments = [*["--demo"] * demo, *["--no-embedded"] * (not embedded)]
+        if port is not None:
+            arguments += ["--port", str(port)]
+        stay(supervisord, process.pid, again=again, arguments=arguments)
 
 
 def _clear_metrics(folder: Path) -> None:

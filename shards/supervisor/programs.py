@@ -20,6 +20,11 @@ _FAILING = {"BACKOFF", "FATAL"}
 Action = Literal["add", "stop", "remove", "revive"]
 
 
+def is_shard(program: str) -> bool:
+    """Whether a program is a shard: `shard-supervisor` is none."""
+    return _OURS.fullmatch(program) is not None
+
+
 def shard_names(shards: int) -> list[str]:
     """The programs of a host with so many shards."""
     return [f"shard-{number:02d}" for number in range(shards)]
@@ -40,7 +45,7 @@ def shard_program(program: str, *, data_dir: Path) -> ProgramFile:
 
 def ours(processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
     """The shards among supervisord's processes."""
-    return [process for process in processes if _OURS.fullmatch(process.name)]
+    return [process for process in processes if is_shard(process.name)]
 
 
 def actions(processes: Iterable[ProcessInfo], wanted: Iterable[str]) -> list[tuple[Action, str]]:

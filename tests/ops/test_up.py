@@ -52,14 +52,28 @@ def test_it_runs_heals_stops_and_starts_again(product: Product) -> None:
 
         assert product.control("restart", "shard-01") == "shard-01: stopped\nshard-01: started\n"
         until(lambda: product.owners() == {"shard-00", "shard-01"}, seconds=60)
+        three = {"shard-00", "shard-01", "shard-02"}
+        assert _replyx(product, "shards", "scale", "3").startswith("  scaling ")
+        assert product.owners() == three
+        before = product.pids()
+        assert _replyx(product, "shards", "roll").endswith("3 shard(s) restarted.\n")
+        after = product.pids()
+        assert {name for name in before if before[name] != after.get(name)} == three
+        assert product.owners() == three
+
         with product.database() as conn:
             conn.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        for pid in (_parent(after["shard-00"]), *after.values()):  # as if the power went, but for `replyx up`
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: "starting again" in product.said())
+        until(lambda: product.said().count("ReplyX is running") == 2, seconds=60)
+        until(lambda: product.owners() == three)
     assert "ReplyX has stopped; nothing is lost." in product.said()
     with product.running():
         assert product.healthy()
         with product.database() as conn:
             assert conn.execute("SELECT number FROM kept").fetchone() == (7,)
-        until(lambda: product.owners() == {"shard-00", "shard-01"})
+        until(lambda: product.owners() == three)  # the wish outlives everything
 
 
 def test_nothing_is_left_when_replyx_up_is_killed(product: Product) -> None:
@@ -68,3 +82,20 @@ def test_nothing_is_left_when_replyx_up_is_killed(product: Product) -> None:
         process.kill()
         process.wait()
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=60)
+
+
+def _replyx(product: Product, *arguments: str) -> str:
+    """What a command prints; fails with what it complains of."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", *arguments],
+        env=product.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
