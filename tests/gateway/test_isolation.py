@@ -9,7 +9,8 @@ import pytest
 
 from domain.bots import service as bots
 from domain.bots.service import Identity
-from domain.dialogs import DialogLog, MessageDraft, Opening
+from domain.bots.updates import Attachment
+from domain.dialogs import DialogLog, MessageDraft, Opening, attachments
 from domain.dialogs.opening import lock_or_open
 from domain.handoff import service as handoff
 from domain.kit.ids import uuid7
@@ -47,8 +48,19 @@ async def open_dialog(account: Account, assistant_id: str) -> UUID:
         locked = await lock_or_open(conn, [opening])
         log = DialogLog(conn)
         log.adopt(locked.values())
-        log.append(locked[opening.key], MessageDraft(id=uuid7(), role="customer", text="secret question"))
+        files = attachments.described([Attachment("document", "f1")])
+        draft = MessageDraft(id=uuid7(), role="customer", text="secret question", attachments=files)
+        log.append(locked[opening.key], draft)
         await log.flush()
+        await attachments.settle(
+            conn,
+            tenant_id=account.tenant_id,
+            message_id=draft.id,
+            file_id="f1",
+            n=0,
+            state="stored",
+            data=b"secret",
+        )
         await handoff.request(conn, tenant_id=account.tenant_id, dialog_id=dialog_id, reason="asked")
     return dialog_id
 
@@ -112,6 +124,7 @@ async def furnish(account: Account) -> dict[str, str]:
         "dialog_id": str(await open_dialog(account, assistant_id)),
         "letter_id": await bury(account),
         "seq": "1",
+        "n": "0",
     }
 
 
