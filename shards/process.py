@@ -1,6 +1,7 @@
 """The process of a shard worker: what it opens, how it listens, how it ends."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
