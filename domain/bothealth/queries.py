@@ -34,8 +34,9 @@ FROM (SELECT coalesce(sum(floods) FILTER (WHERE minute > now() - interval '1 hou
           coalesce(sum(flood_seconds) FILTER (WHERE minute > now() - interval '1 hour'), 0)::float8 AS flood_seconds,
           coalesce(sum(uncertain), 0) AS uncertain
       FROM bot_minutes WHERE tenant_id = $1 AND bot_id = $2 AND minute > now() - interval '1 day') m,
-    (SELECT count(*) AS waiting FROM outbox
-      WHERE tenant_id = $1 AND bot_id = $2 AND slot = $3 AND state IN ('ready', 'sending')) o,
+    (SELECT (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND slot = $3 AND bot_id = $2 AND state = 'ready')
+        + (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND slot = $3 AND bot_id = $2 AND state = 'sending')
+        AS waiting) o,
     (SELECT count(*) FILTER (WHERE state = 'failed') AS failed,
           count(*) FILTER (WHERE state = 'uncertain') AS uncertain
       FROM outbox WHERE tenant_id = $1 AND bot_id = $2 AND state IN ('failed', 'uncertain')

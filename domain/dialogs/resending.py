@@ -1,5 +1,6 @@
 """A message that failed, or may not have arrived, in a person's hands: sent again, or dismissed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,6 +31,14 @@ async def message_id_of(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, seq: in
     if found is None:
         raise NotFound("There is no such message.")
     return found
+
+
+async def details_of(
+    conn: Conn, *, tenant_id: UUID, dialog_id: UUID, message_ids: Sequence[UUID]
+) -> dict[UUID, str | None]:
+    """What was said last of the delivery of these messages, in a sentence, where anything was."""
+    rows = await conn.fetch(queries.FETCH_DETAILS, tenant_id, dialog_id, [str(one) for one in message_ids])
+    return {UUID(row["message_id"]): row["detail"] for row in rows}
 
 
 async def resend(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, message_id: UUID) -> Resent:

@@ -119,6 +119,12 @@ UPDATE outbox SET state = 'ready' WHERE id IN (
     ORDER BY id FOR NO KEY UPDATE)
 """
 
+# Which of these messages have sends that have not begun.
+FETCH_NOT_BEGUN = """
+SELECT message_id FROM outbox
+WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'paused') LIMIT $3
+"""
+
 # Sends that have not begun never will: their message says so, and no record is left for anybody to send again.
 WITHDRAW = """
 DELETE FROM outbox WHERE id IN (
@@ -137,11 +143,12 @@ FIND_MESSAGE = """
 SELECT message_id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND telegram_message_id = $3 LIMIT 1
 """
 
-# Settled sends that nobody needs any more: the message keeps its delivery. What went wrong is a dead letter, and stays
-# longer (domain.deadletters).
+# Settled sends that nobody needs any more: the message keeps its delivery. A reply that went wrong is a dead letter,
+# and stays longer (domain.deadletters); a broadcast has its own record.
 DELETE_OLD = """
 DELETE FROM outbox WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM outbox WHERE (state = 'sent' OR (state IN ('failed', 'uncertain') AND dismissed_at IS NOT NULL))
+    SELECT ctid FROM outbox WHERE state IN ('sent', 'failed', 'uncertain')
+        AND (state = 'sent' OR dismissed_at IS NOT NULL OR priority >= 9)
         AND finished_at < now() - interval '3 days'
     LIMIT $1))
 """

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from domain.accounts import service as accounts
 from domain.bus import Bell, DialogEvent, bell_channel, events_channel
-from domain.dialogs import Dialog
+from domain.dialogs import Dialog, resending
 from domain.dialogs import service as dialogs
 from domain.dialogs.model import Delivery, Mode, Role, Status
 from domain.handoff import service as handoff
@@ -55,9 +55,11 @@ class MessageOut(BaseModel):
 
 
 class MessageWithReceipt(MessageOut):
-    """A message for the people of the workspace: `receipt` says how an answer came about."""
+    """A message for the people of the workspace: `receipt` says how an answer came about, `delivery_detail` what there
+    is to know of its delivery."""
 
     receipt: dict[str, Any] | None = None
+    delivery_detail: str | None = Field(None, description="Why it failed, that it may have arrived twice, ...")
 
 
 class DialogOut(BaseModel):
@@ -150,8 +152,12 @@ async def list_messages(call: Call, dialog_id: UUID, query: MessagesQuery) -> Pa
             limit=query.limit + 1,
             receipts=True,
         )
+        sent = [UUID(row["id"]) for row in rows if row["delivery"] != "none"]
+        details = await resending.details_of(
+            conn, tenant_id=call.member.tenant_id, dialog_id=dialog_id, message_ids=sent
+        )
     more = len(rows) > query.limit
-    items = [MessageWithReceipt(**row) for row in rows[: query.limit]]
+    items = [MessageWithReceipt(**row, delivery_detail=details.get(UUID(row["id"]))) for row in rows[: query.limit]]
     return Page(items=items, next_cursor=str(items[-1].seq) if more else None)
 
 

@@ -17,6 +17,8 @@ async def test_an_uncertain_message_is_sent_again_once_and_marked(gateway: Gatew
     assert "twice" in events[0]["detail"]
     assert await dialog.outbox() == [("sent", 0, False), ("uncertain", 0, True), ("ready", 1, False)]
     assert await dialog.delivery() == "queued"
+    [message] = (await ann.ok("GET", f"/api/dialogs/{dialog.id}/messages?after=1"))["items"]
+    assert message["delivery_detail"] == events[0]["detail"]
 
 
 async def test_what_arrived_is_not_sent_again(gateway: Gateway) -> None:
