@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.bus import DialogEvent, Publisher, events_channel
-from domain.dialogs import DialogLog
+from domain.dialogs import DialogLog, LockedDialog, changes
 from domain.kit.batch import GroupCommit
 from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
@@ -101,7 +101,7 @@ async def _settle(conn: Conn, items: Sequence[Sent]) -> _Settled:
     # An outcome that is stored already (its commit's confirmation was lost) is not announced twice.
     ordered = [item for item in ordered if item.row.id in changed]
     for item in ordered:
-        await _follow_up(conn, item)
+        await _follow_up(conn, item, dialogs.get(item.row.dialog_id))
     delivery = await outbox.delivery_of(conn, [(item.row.tenant_id, item.row.message_id) for item in ordered])
     said: set[UUID] = set()
     for item in ordered:
@@ -119,14 +119,23 @@ async def _settle(conn: Conn, items: Sequence[Sent]) -> _Settled:
     return _Settled([(slot_of[event.dialog_id], event) for event in await unit.flush()], lost)
 
 
-async def _follow_up(conn: Conn, item: Sent) -> None:
+async def _follow_up(conn: Conn, item: Sent, dialog: LockedDialog | None) -> None:
     """What an unusual outcome asks for beside its mark; none of it happens on the way of an ordinary send."""
     row = item.row
     if item.change is not None:
         method, payload = item.change
         await outbox.change_send(conn, tenant_id=row.tenant_id, row_id=row.id, method=method, payload=payload)
     if item.moved_to is not None:
-        await outbox.move_chat(conn, tenant_id=row.tenant_id, bot_id=row.bot_id, old=row.chat_id, new=item.moved_to)
+        # The other dialogs of the chat follow with its service message, or with a refusal of their own: they are not
+        # locked here.
+        await changes.move_chat(
+            conn,
+            [dialog] if dialog is not None else [],
+            tenant_id=row.tenant_id,
+            bot_id=row.bot_id,
+            old=row.chat_id,
+            new=item.moved_to,
+        )
     if item.state in {"failed", "uncertain"} and row.parts > 1:
         reason = item.error or "an earlier part did not arrive"
         await outbox.fail_rest(conn, tenant_id=row.tenant_id, message_ids=[row.message_id], reason=reason)

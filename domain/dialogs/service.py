@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from domain.bots import rendering
+from domain.bots.addresses import Address
 from domain.bus import DialogEvent
-from domain.dialogs import queries
+from domain.dialogs import changes, queries
 from domain.dialogs.log import DialogLog
 from domain.dialogs.model import Dialog, Event, LockedDialog, MessageDraft, Mode, Status
 from domain.kit.db import Conn
@@ -105,6 +106,7 @@ async def reply_as_operator(
         raise Conflict("The customer has blocked the bot: nothing can be sent until they write again.")
     log.set_mode(dialog, "active", reason="operator")
     telegram = dialog.channel == "telegram"
+    in_group = telegram and Address.parse(dialog.address).is_group
     draft = MessageDraft(
         id=uuid7(),
         role="operator",
@@ -112,6 +114,7 @@ async def reply_as_operator(
         author=author,
         client_id=client_id,
         delivery="queued" if telegram else "none",
+        reply_to=await changes.last_said(conn, tenant_id=tenant_id, dialog_id=dialog_id) if in_group else None,
     )
     log.append(dialog, draft)
     events = await log.flush()
