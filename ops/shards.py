@@ -89,8 +89,8 @@ async def _scale(settings: Settings, shards: int, *, host: str, wait: bool) -> N
         with step(f"scaling {', '.join(sorted(hosts))} to {shards} shard(s)"):
             if not await wait_for(db, lambda now: _is_scaled(now, hosts, shards), seconds=SCALED_WITHIN):
                 raise Refusal(
-                    f"It is not so after {SCALED_WITHIN:.0f} s, but the wish stays: look at `replyx shards`, and into the "
-                    "log of shard-supervisor. A shard that was stopped with supervisorctl stays stopped.",
+                    f"It is not so after {SCALED_WITHIN:.0f} s, but the wish stays: look at `replyx shards`, and into "
+                    "the log of shard-supervisor. A shard that was stopped with supervisorctl stays stopped.",
                     code=FAILED,
                 )
 
