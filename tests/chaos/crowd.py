@@ -4,13 +4,16 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
+import asyncpg
 import orjson
 
 from domain.kit.tasks import Tasks
+from simulators.telegram import RunningSimulator
 from simulators.telegram.model import Bot
 from tests.chaos.history import Answer, Chat, Heard, History, Said, nonces_of
-from tests.chaos.stack import Stack, Tenancy
+from tests.chaos.stack import Tenancy
 
 ANSWERS = """
 SELECT m.text, m.delivery, d.tenant_id, d.source, d.address, EXISTS (
@@ -28,10 +31,21 @@ PHOTO = {"file_id": "f", "file_unique_id": "u", "file_size": 100, "width": 90, "
 BURST = 0.1  # of the times somebody writes, he writes this share of them in several messages
 
 
+class Place(Protocol):
+    """Where a crowd is: a running product, its tenants' bots, the Telegram they live in."""
+
+    telegram: RunningSimulator
+    tenants: list[Tenancy]
+
+    async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What a query finds, past row-level security."""
+        ...
+
+
 class Crowd:
     """Chats of people with bots. `begin` starts a history of its own; nonces are never used twice."""
 
-    def __init__(self, stack: Stack, *, people: int) -> None:
+    def __init__(self, stack: Place, *, people: int) -> None:
         self._stack = stack
         self._tasks = Tasks("crowd")
         self._tenant_of: dict[int, Tenancy] = {bot.id: tenant for tenant in stack.tenants for bot in tenant.bots}
@@ -142,8 +156,11 @@ class Crowd:
             for row in rows
         ]
         history.waiting = self.waiting()
-        history.open_rows = {row["what"]: row["rows"] for row in await self._stack.rows(OPEN)}
+        history.open_rows = await self._open_rows()
         return history
+
+    async def _open_rows(self) -> dict[str, int]:
+        return {row["what"]: row["rows"] for row in await self._stack.rows(OPEN)}
 
     async def quiet(self, seconds: float) -> float:
         """Wait until nothing is under way, at most so long; how long it took."""
@@ -151,6 +168,5 @@ class Crowd:
         began, calm = loop.time(), 0
         while calm < 2 and loop.time() - began < seconds:
             await asyncio.sleep(0.15)
-            history = await self.look()
-            calm = 0 if history.waiting or history.open_rows else calm + 1
+            calm = 0 if self.waiting() or await self._open_rows() else calm + 1
         return loop.time() - began

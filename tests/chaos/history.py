@@ -139,7 +139,7 @@ def _check_order(history: History, verdict: Verdict) -> None:
     for one in history.said:
         said[one.chat].append(one.nonce)
     for other in history.heard:
-        if other.nonce not in heard[other.chat]:
+        if other.nonce in said[other.chat] and other.nonce not in heard[other.chat]:
             heard[other.chat].append(other.nonce)
     for chat, order in heard.items():
         there = set(order)

@@ -143,7 +143,8 @@ class Keeper:
     async def _tend(self, program: Program) -> None:
         if program.pid not in self._seen and self.announces and await self._died(program.pid):
             self._seen.add(program.pid)  # else the database is away, and will not take the shard's own word either
-        if self.restarts:
+        # Others may have started it meanwhile, or want it dead.
+        if self.restarts and program.kept and program.code is not None:
             program.start()
 
 

@@ -245,7 +245,7 @@ def _through(dsn: str, port: int) -> str:
     return dsn.replace(f":{parts.port}/", f":{port}/")
 
 
-async def _populate(stack: Stack, shape: Shape) -> None:
+async def populate(stack: Stack, shape: Shape) -> None:
     """Tenants with an echo assistant each and their bots; every fifth tenant holds what is uncertain."""
     db = await Database.open(stack.settings, app=2, worker=2, name="chaos")
     try:
@@ -319,7 +319,7 @@ async def running_stack(servers: Servers, shape: Shape, folder: Path) -> AsyncIt
             environments,
             folder,
         )
-        await _populate(stack, shape)
+        await populate(stack, shape)
         await exits.enter_async_context(_kept(stack))
         await stack.shared()
         await stack.listening()
