@@ -30,6 +30,7 @@ Control API (JSON; `bot` is an id, a token or @username; errors are `{"error": .
 - `POST /control/block {bot, user}`, `/control/unblock`; `POST /control/stop {bot, user}` (the preview's stop button)
 - `POST /control/update {bot, update: {...}, filtered?: false, expires?: false}` injects a raw update: only update_id
   is replaced; `filtered` applies allowed_updates, `expires` the lifetime by its own date
+- `POST /control/redeliver {bot, count?}` sends the last acknowledged updates (up to 100) to the webhook once more
 - `GET /control/chat?bot=&chat=&lenient=` transcript: messages with edits, previews, actions (`lenient`: null, not
   404); `GET /control/chats?bot=&user=`
 - `GET /control/calls?bot=&method=&since=ID&limit=` the last 20,000 API calls with times and outcomes; `DELETE` empties

@@ -25,8 +25,16 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--open", action="store_true", help="any well-formed token becomes a bot at its first call")
     parser.add_argument("--strict-webhooks", action="store_true", help="https and Telegram's ports only")
+    parser.add_argument("--filter", help="rem/mod: serve only bots whose id leaves that remainder, 421 for others")
     parser.add_argument("--no-limits", action="store_true", help="no flood control")
     return parser.parse_args()
+
+
+def _token_filter(written: str | None) -> tuple[int, int] | None:
+    if not written:
+        return None
+    remainder, _, modulus = written.partition("/")
+    return int(remainder), int(modulus)
 
 
 def load_world(simulator: RunningSimulator, data: Any) -> None:
@@ -50,6 +58,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     options = Options(
         local=not arguments.strict_webhooks,
         open=arguments.open,
+        token_filter=_token_filter(arguments.filter),
         limits=LimitSettings(enabled=not arguments.no_limits),
     )
     stop = asyncio.Event()
@@ -74,7 +83,7 @@ def main() -> None:
         run = uvloop.run
     try:
         run(_serve(arguments))
-    except (OSError, orjson.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(f"The Telegram simulator cannot start: {error}") from error
 
 

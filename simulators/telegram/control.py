@@ -140,6 +140,11 @@ class Control:
             return reply({"update_id": None})
         return reply({"update_id": world.push_raw(bot, fields, expires_at=expires_at)})
 
+    async def redeliver(self, request: web.Request) -> web.Response:
+        """Deliver the last acknowledged updates to the webhook once more."""
+        data = await body_of(request)
+        return reply({"update_ids": self.core.webhooks.repeat(self.bot(data["bot"]), int(data.get("count", 1)))})
+
     async def chat(self, request: web.Request) -> web.Response:
         """The transcript of a chat."""
         bot = self.bot(request.query["bot"])
@@ -193,6 +198,7 @@ def control_routes(control: Control) -> list[web.RouteDef]:
         ("POST", "deactivate", control.deactivate),
         ("POST", "revoke", control.revoke),
         ("POST", "update", control.update),
+        ("POST", "redeliver", control.redeliver),
         ("GET", "chat", control.chat),
         ("GET", "chats", control.chats),
         ("GET", "queue", control.queue),

@@ -25,6 +25,7 @@ UNHEALTHY_AFTER = 10.0
 UNHEALTHY_INTERVAL = 2.0
 MAX_RETRY_AFTER = 3600
 RESEND_CAP = 60
+REMEMBERED = 100
 
 ReplyRunner = Callable[[Bot, Answer], Awaitable[None]]
 
@@ -59,6 +60,7 @@ class WebhookDelivery:
         self._gone_since: float | None = None
         self._last_success = self._clock.now()
         self._next_slow_attempt = 0.0
+        self._done: deque[Queued] = deque(maxlen=REMEMBERED)
         self._failing = False
 
     def stop(self) -> None:
@@ -66,6 +68,16 @@ class WebhookDelivery:
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
+
+    def repeat(self, count: int) -> list[int]:
+        """Deliver the last acknowledged updates once more, whatever comes of it, as happens at Telegram; their ids."""
+        chosen = list(self._done)[-count:] if count > 0 else []
+        for update in chosen:
+            self._center.spawn(self._post_again(update), f"repeat to bot {self._bot.id}")
+        return [update.update_id for update in chosen]
+
+    async def _post_again(self, update: Queued) -> None:
+        await post_update(self._center.session(), self._clock, self._webhook, update.body)
 
     def pump(self) -> None:
         """Load updates into queues and start every attempt that is due."""
@@ -155,6 +167,7 @@ class WebhookDelivery:
         self._last_success = self._clock.now()
         self._failing = False
         self._gone_since = None
+        self._done.append(line.updates[0])
         self._drop_head(line)
 
     def _drop_head(self, line: _Line) -> None:
@@ -236,6 +249,11 @@ class WebhookCenter:
         delivery = self._deliveries.get(bot.id)
         if delivery is not None:
             delivery.pump()
+
+    def repeat(self, bot: Bot, count: int) -> list[int]:
+        """Deliver the last updates again (see WebhookDelivery.repeat)."""
+        delivery = self._deliveries.get(bot.id)
+        return delivery.repeat(count) if delivery is not None else []
 
     def spawn(self, work: Awaitable[None], name: str) -> None:
         """Run an attempt as a task that `close` waits for."""

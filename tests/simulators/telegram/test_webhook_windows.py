@@ -100,6 +100,19 @@ async def test_an_update_is_given_up_when_its_life_ends(stage: Stage, hook: Hook
     await stage.sim.wait_for(lambda: len(stage.bot.queue) == 0)
 
 
+async def test_an_update_can_come_again_after_its_ack(stage: Stage, hook: Hook) -> None:
+    assert await stage.control("redeliver", {"bot": stage.bot.id}) == {"update_ids": []}
+    await stage.result("setWebhook", url=hook.url)
+    for text in ("one", "two", "three"):
+        stage.sim.say(stage.bot, stage.user, text)
+    first = [await hook.next() for _ in range(3)]
+    await stage.sim.wait_for(lambda: len(stage.bot.queue) == 0)
+    again = await stage.control("redeliver", {"bot": stage.bot.id, "count": 2})
+    assert again == {"update_ids": [update["update_id"] for update in first[1:]]}
+    repeated = [await hook.next(), await hook.next()]
+    assert sorted(update["message"]["text"] for update in repeated) == ["three", "two"]
+
+
 @pytest.mark.parametrize("status", [301, 302, 404, 500])
 async def test_everything_but_2xx_is_a_failure(stage: Stage, hook: Hook, status: int) -> None:
     await stage.result("setWebhook", url=hook.url)
