@@ -9,8 +9,6 @@ from domain.answering.model import Answer
 from domain.answering.service import Answering
 from domain.assistants.model import Assistant
 from domain.bots.addresses import Address
-from domain.broadcasts import jobs as broadcast_jobs
-from domain.broadcasts.service import RUN as BROADCAST
 from domain.bus import (
     AttentivePublisher,
     Bell,
@@ -24,27 +22,23 @@ from domain.bus import (
 )
 from domain.clients.embeddings import HttpEmbedder
 from domain.clients.telegram import TelegramClient
-from domain.dialogs import jobs as dialog_jobs
-from domain.dialogs.attachments import FETCH_FILE
 from domain.inbox import InboxWriter
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
-from domain.kit.jobs import Handler
 from domain.kit.line import Line
 from domain.kit.log import logger
 from domain.kit.sealing import KeyRing
 from domain.kit.settings import Settings
 from domain.kit.tasks import Tasks
-from domain.knowledge import jobs as knowledge_jobs
 from domain.knowledge.retrieval import Knowledge
-from domain.knowledge.service import EMBED_PAIRS, INGEST, REINDEX
 from shards.bots import BotRegistry
 from shards.commits import TurnCommits
 from shards.conversations import Conversations, DialogRef, Pending
 from shards.delivery import DeliveryMarks
 from shards.directory import Directory
 from shards.drafts import DraftSender
+from shards.handlers import cancelled_handlers, job_handlers
 from shards.intake import Intake
 from shards.jobs import JobRunner
 from shards.lease import Lease, LeaseLost
@@ -115,9 +109,7 @@ class Worker:
             noting=self._make_noting(),
             clock=clock,
         )
-        self.jobs = JobRunner(
-            db, self.ownership, self._job_handlers(), clock, {INGEST: knowledge_jobs.ingest_cancelled_handler()}
-        )
+        self.jobs = self._make_jobs()
         self._upkeep = Upkeep(
             db=db, ownership=self.ownership, publisher=publisher, embedder=clients.embedder, clock=clock
         )
@@ -284,20 +276,12 @@ class Worker:
             drafts=drafts,
         )
 
-    def _job_handlers(self) -> dict[str, Handler]:
+    def _make_jobs(self) -> JobRunner:
         clients = self._clients
-        embedder = clients.embedder
-        handlers = {
-            BROADCAST: broadcast_jobs.broadcast_handler(clients.publisher),
-            FETCH_FILE: dialog_jobs.fetch_file_handler(clients.telegram, clients.keyring, clients.publisher),
-        }
-        if embedder is None:
-            return handlers | {INGEST: knowledge_jobs.no_embedder_handler()}
-        return handlers | {
-            INGEST: knowledge_jobs.ingest_handler(embedder),
-            EMBED_PAIRS: knowledge_jobs.embed_pairs_handler(embedder),
-            REINDEX: knowledge_jobs.reindex_handler(embedder),
-        }
+        handlers = job_handlers(
+            publisher=clients.publisher, telegram=clients.telegram, keyring=clients.keyring, embedder=clients.embedder
+        )
+        return JobRunner(clients.db, self.ownership, handlers, clients.clock, cancelled_handlers())
 
     def _stats(self) -> dict[str, float]:
         return {
