@@ -29,7 +29,8 @@ from domain.outbox import service as outbox
 
 COLLECT_PAGE = 2000  # recipients added in one transaction
 FEED_PAGE = 100  # dialogs locked in one transaction: a turn of one of them waits that long
-CANCEL_PAGE = 5000
+CANCEL_PAGE = 2000
+MARK_PAGE = 200  # recipients in one statement: what it compares grows with the square
 EVERY = 0.5  # seconds between steps while sends are on their way
 BLOCKED = "The customer has blocked the bot."
 GONE = "The conversation was deleted, or is not on this bot any more."
@@ -39,6 +40,8 @@ WAITS = {
     "paused": "The bot is paused: the broadcast goes on when it is resumed.",
     "revoked": "Telegram refuses the bot's token: the broadcast goes on when it has a new one.",
 }
+
+Mark = tuple[UUID, str, UUID | None, str | None]  # dialog, state, message, reason
 
 log = logger(__name__)
 
@@ -55,9 +58,11 @@ def broadcast_handler(publisher: Publisher) -> Handler:
     """The handler of "broadcast.run": the key is the broadcast."""
 
     async def run(job: Job, context: JobContext) -> None:
+        going_on = False
         while True:
             async with context.tx() as conn:
-                step = await _step(conn, job.tenant_id, UUID(job.key))
+                step = await _step(conn, job.tenant_id, UUID(job.key), going_on=going_on)
+            going_on = True
             await publisher.publish(step.signals)
             if step.next_in is None:
                 return
@@ -67,11 +72,13 @@ def broadcast_handler(publisher: Publisher) -> Handler:
     return run
 
 
-async def _step(conn: Conn, tenant_id: UUID, broadcast_id: UUID) -> _Step:
+async def _step(conn: Conn, tenant_id: UUID, broadcast_id: UUID, *, going_on: bool) -> _Step:
+    """The next transaction; one that goes on right after another has nothing new to settle."""
     row = await conn.fetchrow(queries.LOCK, tenant_id, broadcast_id)
     if row is None or row["state"] in {"draft", "done"}:
         return _Step(None)
-    await conn.execute(queries.SETTLE, tenant_id, broadcast_id)
+    if not going_on:
+        await _settle(conn, tenant_id, broadcast_id)
     match row["state"]:
         case "scheduled" if row["due_in"] > 0:
             return _Step(row["due_in"])
@@ -91,6 +98,12 @@ async def _set_state(conn: Conn, tenant_id: UUID, row: Row, state: str, note: st
     await conn.execute(queries.SET_STATE, tenant_id, row["id"], state, note, over)
 
 
+async def _settle(conn: Conn, tenant_id: UUID, broadcast_id: UUID) -> None:
+    """Take over what became of the messages."""
+    known = await conn.fetch(queries.FETCH_KNOWN, tenant_id, broadcast_id)
+    await _mark(conn, tenant_id, broadcast_id, [(row["dialog_id"], row["state"], None, row["reason"]) for row in known])
+
+
 async def _run(conn: Conn, tenant_id: UUID, row: Row) -> _Step:
     try:
         bot = await bots.get(conn, tenant_id=tenant_id, bot_id=row["bot_id"])
@@ -106,7 +119,7 @@ async def _run(conn: Conn, tenant_id: UUID, row: Row) -> _Step:
         return _Step(0)
     if note is not None:
         return _Step(EVERY)
-    on_their_way = len(await conn.fetch(queries.FETCH_QUEUED, tenant_id, row["id"]))
+    on_their_way: int = await conn.fetchval(queries.COUNT_QUEUED, tenant_id, row["id"])
     room = rules.window(bot.rate, row["running"]) - on_their_way
     if room <= 0:
         return _Step(EVERY)
@@ -132,9 +145,6 @@ async def _feed(conn: Conn, tenant_id: UUID, row: Row, *, room: int, on_their_wa
     slots = sorted({send.slot for send in sends})
     signals += [(bell_channel(slot), Bell(slot, "outbox")) for slot in slots]
     return _Step(0 if page < room and len(waiting) == page else EVERY, signals)
-
-
-Mark = tuple[UUID, str, UUID | None, str | None]  # dialog, state, message, reason
 
 
 def _queue(
@@ -187,28 +197,38 @@ async def _keep_paused(conn: Conn, tenant_id: UUID, broadcast_id: UUID) -> _Step
 
 
 async def _withdraw(conn: Conn, tenant_id: UUID, row: Row) -> _Step:
-    queued = await conn.fetch(queries.FETCH_QUEUED, tenant_id, row["id"])
-    unit = DialogLog(conn)
-    dialogs = await unit.lock((tenant_id, found["dialog_id"]) for found in queued)
-    messages = [found["message_id"] for found in queued]
-    taken = await outbox.withdraw(conn, tenant_id=tenant_id, message_ids=messages)
-    back = [(found["dialog_id"], found["message_id"]) for found in queued if found["message_id"] in taken]
-    for dialog_id, message_id in back:
-        if dialog_id in dialogs:
-            unit.set_delivery(dialogs[dialog_id], message_id, "failed", WITHDRAWN)
-    signals = _events(await unit.flush(), lambda event: dialogs[event.dialog_id].slot)
-    await _mark(conn, tenant_id, row["id"], [(dialog, "cancelled", None, WITHDRAWN) for dialog, _ in back])
-    if await conn.fetchval(queries.CANCEL_WAITING, tenant_id, row["id"], CANCEL_PAGE) == CANCEL_PAGE:
-        return _Step(0, signals)
-    on_the_wire = len(queued) - len(back)
-    if not on_the_wire:
+    """Take back a page of what was queued; then whoever waits gets nothing; what is on the wire is waited for."""
+    rows = await conn.fetch(queries.FETCH_QUEUED, tenant_id, row["id"])
+    dialog_of: dict[UUID, UUID] = {found["message_id"]: found["dialog_id"] for found in rows}
+    page = await outbox.fetch_not_begun(conn, tenant_id=tenant_id, message_ids=list(dialog_of), limit=FEED_PAGE)
+    if page:
+        return _Step(0, await _take_back(conn, tenant_id, row["id"], {found: dialog_of[found] for found in page}))
+    waiting = await conn.fetch(queries.FETCH_WAITING, tenant_id, row["id"], CANCEL_PAGE)
+    await _mark(conn, tenant_id, row["id"], [(found["dialog_id"], "cancelled", None, None) for found in waiting])
+    if len(waiting) == CANCEL_PAGE:
+        return _Step(0)
+    if not rows:
         await _set_state(conn, tenant_id, row, "cancelled", row["note"])
-    return _Step(EVERY if on_the_wire else None, signals)
+    return _Step(EVERY if rows else None)
+
+
+async def _take_back(
+    conn: Conn, tenant_id: UUID, broadcast_id: UUID, dialog_of: dict[UUID, UUID]
+) -> list[tuple[str, Signal]]:
+    unit = DialogLog(conn)
+    dialogs = await unit.lock((tenant_id, dialog_id) for dialog_id in dialog_of.values())
+    taken = await outbox.withdraw(conn, tenant_id=tenant_id, message_ids=list(dialog_of))
+    for message_id in sorted(taken):
+        if dialog := dialogs.get(dialog_of[message_id]):
+            unit.set_delivery(dialog, message_id, "failed", WITHDRAWN)
+    signals = _events(await unit.flush(), lambda event: dialogs[event.dialog_id].slot)
+    await _mark(conn, tenant_id, broadcast_id, [(dialog_of[found], "cancelled", None, WITHDRAWN) for found in taken])
+    return signals
 
 
 async def _mark(conn: Conn, tenant_id: UUID, broadcast_id: UUID, marks: Sequence[Mark]) -> None:
-    if marks:
-        columns = (list(column) for column in zip(*marks, strict=True))
+    for start in range(0, len(marks), MARK_PAGE):
+        columns = (list(column) for column in zip(*marks[start : start + MARK_PAGE], strict=True))
         await conn.execute(queries.MARK, tenant_id, broadcast_id, *columns)
 
 

@@ -9,17 +9,19 @@ from domain.kit.db import Row
 _COLUMNS = """b.tenant_id, b.id, b.bot_id, b.title, b.text, b.buttons, b.audience, b.state, b.scheduled_at, b.collected,
     b.total, b.sent, b.failed, b.blocked, b.uncertain, b.cancelled, b.note, b.created_at, b.started_at, b.finished_at"""
 
-# What became of the messages that are queued, as far as it is known; r are recipients, m and d message and dialog.
-_OUTCOME = """CASE WHEN m.id IS NULL THEN 'failed'
-    WHEN m.delivery = 'failed' AND d.blocked_at IS NOT NULL THEN 'blocked'
-    WHEN m.delivery IN ('sent', 'failed', 'uncertain') THEN m.delivery END"""
-_JOINED = """LEFT JOIN messages m ON m.tenant_id = r.tenant_id AND m.id = r.message_id
-    LEFT JOIN dialogs d ON d.tenant_id = r.tenant_id AND d.id = r.dialog_id"""
+# What became of a queued message (of recipient r), as far as it is known. Looked up row by row on purpose, here and in
+# the audience: joined, a plan that was made while the tables were small compares everything with everything later on.
+_DELIVERY = "(SELECT m.delivery FROM messages m WHERE m.tenant_id = r.tenant_id AND m.id = r.message_id)"
+_OUTCOME = f"""(SELECT CASE WHEN k.delivery IS NULL THEN 'failed' WHEN k.delivery = 'failed' AND (
+        SELECT d.blocked_at FROM dialogs d WHERE d.tenant_id = r.tenant_id AND d.id = r.dialog_id) IS NOT NULL
+        THEN 'blocked' WHEN k.delivery IN ('sent', 'failed', 'uncertain') THEN k.delivery END
+    FROM (SELECT {_DELIVERY} AS delivery OFFSET 0) k)"""
 _LIVE = f"""LEFT JOIN LATERAL (
     SELECT count(*) FILTER (WHERE o = 'sent') AS sent, count(*) FILTER (WHERE o = 'failed') AS failed,
         count(*) FILTER (WHERE o = 'blocked') AS blocked, count(*) FILTER (WHERE o = 'uncertain') AS uncertain
-    FROM (SELECT {_OUTCOME} AS o FROM broadcast_recipients r {_JOINED}
-          WHERE r.tenant_id = b.tenant_id AND r.broadcast_id = b.id AND r.state = 'queued') outcomes) q ON true"""
+    FROM (SELECT {_OUTCOME} AS o FROM broadcast_recipients r
+          WHERE r.tenant_id = b.tenant_id AND r.broadcast_id = b.id AND r.state = 'queued' OFFSET 0) outcomes
+    ) q ON true"""
 _COUNTED = f"""{_COLUMNS}, q.sent AS q_sent, q.failed AS q_failed, q.blocked AS q_blocked, q.uncertain AS q_uncertain"""
 _REASON = """(SELECT e.payload ->> 'detail' FROM dialog_events e
     WHERE e.tenant_id = r.tenant_id AND e.dialog_id = r.dialog_id AND e.kind = 'delivery'
@@ -27,13 +29,17 @@ _REASON = """(SELECT e.payload ->> 'detail' FROM dialog_events e
 
 # The private chats of a bot that fulfil the conditions.
 _AUDIENCE = """
-FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+FROM dialogs d
 WHERE d.tenant_id = $1 AND d.channel = 'telegram' AND d.source = $2 AND d.address ~ '^[0-9]+$'
-    AND ($3::text IS NULL OR lower(c.language) = $3 OR starts_with(lower(c.language), $3 || '-'))
-    AND ($4::integer IS NULL OR (d.last_message_at > now() - make_interval(days => $4) AND EXISTS (
-        SELECT 1 FROM messages w WHERE w.tenant_id = d.tenant_id AND w.dialog_id = d.id AND w.role = 'customer'
-            AND w.created_at > now() - make_interval(days => $4))))
-    AND ($5::text IS NULL OR c.attributes ->> $5 = $6::text)
+    AND ($3::text IS NULL OR (
+        SELECT lower(c.language) = $3 OR starts_with(lower(c.language), $3 || '-') FROM contacts c
+        WHERE c.tenant_id = d.tenant_id AND c.id = d.contact_id))
+    AND ($4::integer IS NULL OR (d.last_message_at > now() - make_interval(days => $4) AND (
+        SELECT max(w.created_at) FROM messages w WHERE w.tenant_id = d.tenant_id AND w.dialog_id = d.id
+            AND w.role = 'customer') > now() - make_interval(days => $4)))
+    AND ($5::text IS NULL OR (
+        SELECT c.attributes ->> $5 FROM contacts c
+        WHERE c.tenant_id = d.tenant_id AND c.id = d.contact_id) = $6::text)
     AND ($7::uuid[] IS NULL OR d.id = ANY($7))"""
 
 # How many would get it, and how many of them have blocked the bot.
@@ -95,25 +101,15 @@ UPDATE broadcasts b SET total = b.total + (SELECT count(*) FROM added),
 WHERE b.tenant_id = $1 AND b.id = $10
 """
 
-# Takes over what is known of the queued messages, into the recipients and the sums.
-SETTLE = f"""
-WITH known AS (
-    SELECT r.dialog_id, {_OUTCOME} AS state,
-        CASE WHEN m.id IS NULL THEN 'The conversation was deleted.'
-            WHEN m.delivery <> 'sent' THEN {_REASON} END AS reason
-    FROM broadcast_recipients r {_JOINED}
-    WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.state = 'queued'
-        AND (m.id IS NULL OR m.delivery IN ('sent', 'failed', 'uncertain'))),
-settled AS (
-    UPDATE broadcast_recipients r SET state = k.state, reason = k.reason, settled_at = now() FROM known k
-    WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.dialog_id = k.dialog_id AND r.state = 'queued'
-    RETURNING r.state)
-UPDATE broadcasts b SET sent = b.sent + c.sent, failed = b.failed + c.failed, blocked = b.blocked + c.blocked,
-    uncertain = b.uncertain + c.uncertain
-FROM (SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'failed') AS failed,
-          count(*) FILTER (WHERE state = 'blocked') AS blocked,
-          count(*) FILTER (WHERE state = 'uncertain') AS uncertain, count(*) AS n FROM settled) c
-WHERE b.tenant_id = $1 AND b.id = $2 AND c.n > 0
+# What is known by now of the messages that were queued; null for those that are still on their way.
+FETCH_KNOWN = f"""
+SELECT k.dialog_id, k.state, CASE WHEN k.delivery IS NULL THEN 'The conversation was deleted.'
+    WHEN k.state <> 'sent' THEN k.reason END AS reason
+FROM (SELECT r.dialog_id, {_OUTCOME} AS state, {_DELIVERY} AS delivery,
+          CASE WHEN {_DELIVERY} <> 'sent' THEN {_REASON} END AS reason
+      FROM broadcast_recipients r
+      WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.state = 'queued' OFFSET 0) k
+WHERE k.state IS NOT NULL
 """
 
 # The messages that are on their way, with their dialogs, in key order.
@@ -122,48 +118,45 @@ SELECT dialog_id, message_id FROM broadcast_recipients
 WHERE tenant_id = $1 AND broadcast_id = $2 AND state = 'queued' ORDER BY dialog_id
 """
 
+# How many they are.
+COUNT_QUEUED = """
+SELECT count(*) FROM broadcast_recipients WHERE tenant_id = $1 AND broadcast_id = $2 AND state = 'queued'
+"""
+
 # Who comes next.
 FETCH_WAITING = """
 SELECT dialog_id FROM broadcast_recipients
 WHERE tenant_id = $1 AND broadcast_id = $2 AND state = 'waiting' ORDER BY dialog_id LIMIT $3
 """
 
-# Recipients whose message was queued, or who get none.
+# What recipients came to, in their rows and in the sums. The dialogs are named twice: from the join alone the planner,
+# who knows nothing yet of a table that has just been filled, would compare every recipient with each of them.
 MARK = """
 WITH marked AS (
     UPDATE broadcast_recipients r SET state = t.state, message_id = coalesce(t.message_id, r.message_id),
         reason = t.reason, settled_at = CASE WHEN t.state <> 'queued' THEN now() END
     FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::text[]) AS t (dialog_id, state, message_id, reason)
-    WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.dialog_id = t.dialog_id AND r.state IN ('waiting', 'queued')
+    WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.dialog_id = ANY($3::uuid[]) AND r.dialog_id = t.dialog_id
+        AND r.state IN ('waiting', 'queued')
     RETURNING r.state)
-UPDATE broadcasts b SET failed = b.failed + c.failed, blocked = b.blocked + c.blocked,
-    cancelled = b.cancelled + c.cancelled
-FROM (SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'blocked') AS blocked,
+UPDATE broadcasts b SET sent = b.sent + c.sent, failed = b.failed + c.failed, blocked = b.blocked + c.blocked,
+    uncertain = b.uncertain + c.uncertain, cancelled = b.cancelled + c.cancelled
+FROM (SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'failed') AS failed,
+          count(*) FILTER (WHERE state = 'blocked') AS blocked,
+          count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
           count(*) FILTER (WHERE state = 'cancelled') AS cancelled FROM marked) c
 WHERE b.tenant_id = $1 AND b.id = $2
-"""
-
-# A page of recipients of a cancelled broadcast: the sums follow; returns how many.
-CANCEL_WAITING = """
-WITH gone AS (
-    UPDATE broadcast_recipients r SET state = 'cancelled', settled_at = now()
-    WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND r.dialog_id IN (
-        SELECT dialog_id FROM broadcast_recipients
-        WHERE tenant_id = $1 AND broadcast_id = $2 AND state = 'waiting' ORDER BY dialog_id LIMIT $3)
-    RETURNING 1)
-UPDATE broadcasts b SET cancelled = b.cancelled + (SELECT count(*) FROM gone) WHERE b.tenant_id = $1 AND b.id = $2
-RETURNING (SELECT count(*) FROM gone)
 """
 
 # A page of recipients by dialog, with what became of each as of now.
 LIST_RECIPIENTS = f"""
 SELECT * FROM (
-    SELECT r.dialog_id, c.name AS contact_name, r.message_id, r.settled_at,
+    SELECT r.dialog_id, r.message_id, r.settled_at,
+        (SELECT c.name FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+         WHERE d.tenant_id = r.tenant_id AND d.id = r.dialog_id) AS contact_name,
         CASE WHEN r.state = 'queued' THEN coalesce({_OUTCOME}, 'queued') ELSE r.state END AS state,
-        CASE WHEN r.state = 'queued' AND m.delivery IN ('failed', 'uncertain') THEN {_REASON}
-            ELSE r.reason END AS reason
-    FROM broadcast_recipients r {_JOINED}
-    LEFT JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+        CASE WHEN r.state = 'queued' AND {_OUTCOME} <> 'sent' THEN {_REASON} ELSE r.reason END AS reason
+    FROM broadcast_recipients r
     WHERE r.tenant_id = $1 AND r.broadcast_id = $2 AND ($3::uuid IS NULL OR r.dialog_id > $3)) shown
 WHERE $4::text IS NULL OR state = $4 ORDER BY dialog_id LIMIT $5
 """

@@ -17,6 +17,7 @@ __all__ = [
     "delivery_of",
     "enqueue",
     "fail_rest",
+    "fetch_not_begun",
     "fetch_orphans",
     "fetch_ready",
     "fetch_recent",
@@ -62,6 +63,12 @@ async def pause(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> 
 async def resume(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> None:
     """Let paused sends go; ring the outbox bell of their slot after the commit."""
     await conn.execute(queries.RESUME, tenant_id, message_ids)
+
+
+async def fetch_not_begun(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID], limit: int) -> list[UUID]:
+    """Which of these messages wait to be sent, `limit` of them at most."""
+    rows = await conn.fetch(queries.FETCH_NOT_BEGUN, tenant_id, message_ids, limit)
+    return [row["message_id"] for row in rows]
 
 
 async def withdraw(conn: Conn, *, tenant_id: UUID, message_ids: Sequence[UUID]) -> set[UUID]:

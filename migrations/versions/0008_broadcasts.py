@@ -73,8 +73,12 @@ CREATE TABLE broadcast_recipients (
     PRIMARY KEY (tenant_id, broadcast_id, dialog_id),      -- a recipient is sent to once
     FOREIGN KEY (tenant_id, broadcast_id) REFERENCES broadcasts ON DELETE CASCADE
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX broadcast_recipients_open ON broadcast_recipients (tenant_id, broadcast_id, state, dialog_id)
-    WHERE state IN ('waiting', 'queued');
+-- One a state, each with the dialog in its key: with `state` in the key instead, the planner of a table that has just
+-- been filled looked through all that wait to find one of them.
+CREATE INDEX broadcast_recipients_waiting ON broadcast_recipients (tenant_id, broadcast_id, dialog_id)
+    WHERE state = 'waiting';
+CREATE INDEX broadcast_recipients_queued ON broadcast_recipients (tenant_id, broadcast_id, dialog_id)
+    WHERE state = 'queued';
 """
 
 # A paused broadcast's sends wait in a state of their own: no sender looks at them, none can mark them `sending`.
