@@ -5,11 +5,13 @@ The bots are put into the database directly; everything after that goes through 
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,15 @@ class Installation:
         """The process ids of Postgres and Valkey."""
         return [pid for pid in processes(os.getpid()) if _name(pid) in {"postgres", "valkey-server"}]
 
+    def wait_for_gateway(self, seconds: float = 30) -> None:
+        """Until it answers."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.settings.port), timeout=1):
+                return
+            time.sleep(0.1)
+        raise SystemExit(f"the gateway was not up after {seconds:g} s")
+
     def hooks(self, count: int) -> dict[str, Any]:
         """Where each bot's webhook is, and its secret."""
         keyring = load_keyring(self.settings.key_file)
@@ -113,7 +124,13 @@ def _name(pid: int) -> str:
 
 @contextmanager
 def installation(
-    telegram_url: str, *, count: int, mode: str, gateways: int = 1, shards: int = 1, **env: str
+    telegram_url: str,
+    *,
+    count: int,
+    mode: str,
+    gateways: int = 1,
+    shards: int = 1,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Installation]:
     """Bots, and processes that are up; the sink is asked by the caller whether the bots receive."""
     with ExitStack() as stack:
@@ -134,7 +151,7 @@ def installation(
         asyncio.run(_add_bots(settings, count, mode))
         found = Installation(settings)
         fields = settings.model_dump().items()
-        given = {name.upper(): str(value) for name, value in fields if value not in (None, "")} | env
+        given = {name.upper(): str(value) for name, value in fields if value not in (None, "")} | dict(env or {})
         for number in range(gateways):
             found.gateways.append(
                 stack.enter_context(child("gateway", env={**given, "REPLYX_INSTANCE": f"gateway-{number:02d}"}))

@@ -7,6 +7,7 @@ updates were answered, how often and how late. Commands come as JSON lines on st
 {"do": "hooks", "urls": [...], "secrets": [...], "port": N, "connections": C}   where webhooks go; one bot each
 {"do": "load", "how": "hook" | "poll", "seconds": S, "waiting": W | "rate": R, "chats": K}
     at most W unanswered updates at once, or R a second; returns figures once all are answered (or 20 s later)
+{"do": "store", "seconds": S, "bots": N}   an update on every connection as soon as the last one was acknowledged
 {"do": "counts"}   calls by method, hanging polls
 """
 
@@ -55,6 +56,9 @@ class Telegram:
         self.idle: list[Hook] = []
         self.backlog: deque[tuple[int, str]] = deque()
         self.refused = 0
+        self.acknowledged: list[float] | None = None  # seconds each took, while "store" runs
+        self.storing_until = 0.0
+        self.bots = 1
 
     def issue(self, bots: int, chats: int) -> tuple[int, int, str]:
         """A new update: (bot's index, update id, JSON). Bots take turns, and each bot's chats."""
@@ -176,6 +180,7 @@ class Hook(asyncio.Protocol):
         self._transport: Any = None
         self._data = b""
         self._sent: tuple[int, str] | None = None
+        self._sent_at = 0.0
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -183,7 +188,7 @@ class Hook(asyncio.Protocol):
 
     def post(self, bot: int, update: str) -> None:
         """Bring one update."""
-        self._sent = (bot, update)
+        self._sent, self._sent_at = (bot, update), perf_counter()
         self._transport.write(self._telegram.hooks[bot] + b"Content-Length: %d\r\n\r\n" % len(update) + update.encode())
 
     def data_received(self, data: bytes) -> None:
@@ -196,6 +201,8 @@ class Hook(asyncio.Protocol):
             return
         ok = self._data.startswith(b"HTTP/1.1 2")
         self._data = b""
+        if ok and self._telegram.acknowledged is not None:
+            self._telegram.acknowledged.append(perf_counter() - self._sent_at)
         if not ok and self._sent is not None:
             self._telegram.refused += 1  # Telegram repeats what is not acknowledged
             self._telegram.loop.call_later(0.2, self._telegram.backlog.append, self._sent)
@@ -208,6 +215,9 @@ class Hook(asyncio.Protocol):
     def _next(self) -> None:
         if self._telegram.backlog:
             self.post(*self._telegram.backlog.popleft())
+        elif self._telegram.acknowledged is not None and perf_counter() < self._telegram.storing_until:
+            bot, _, update = self._telegram.issue(self._telegram.bots, 10)
+            self.post(bot, update)
         else:
             self._telegram.idle.append(self)
 
@@ -260,6 +270,24 @@ async def load(telegram: Telegram, command: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+async def store(telegram: Telegram, command: dict[str, Any]) -> dict[str, Any]:
+    """Nothing but acknowledgements."""
+    telegram.bots, telegram.acknowledged = command["bots"], []
+    telegram.storing_until = perf_counter() + command["seconds"]
+    idle, telegram.idle = telegram.idle, []
+    for hook in idle:
+        hook._next()
+    await asyncio.sleep(command["seconds"])
+    took, telegram.acknowledged = sorted(telegram.acknowledged), None
+    await asyncio.sleep(0.5)
+    return {
+        "per second": len(took) / command["seconds"],
+        "p50": 1000 * took[len(took) // 2],
+        "p99": 1000 * took[len(took) * 99 // 100],
+        "refused": telegram.refused,
+    }
+
+
 async def _steadily(telegram: Telegram, bring: Any, rate: float, until: float) -> None:
     due, last = 0.0, telegram.loop.time()
     while last < until:
@@ -277,7 +305,7 @@ async def counts(telegram: Telegram, command: dict[str, Any]) -> dict[str, Any]:
     return {"calls": dict(telegram.calls), "polls": len(telegram.polls)}
 
 
-DOES = {"hooks": set_hooks, "load": load, "counts": counts}
+DOES = {"hooks": set_hooks, "load": load, "store": store, "counts": counts}
 
 
 async def main(*tls: str) -> None:
