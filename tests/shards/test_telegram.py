@@ -137,6 +137,19 @@ async def test_an_edit_before_the_answer_is_what_is_answered(shop: Shop) -> None
         assert [(row["seq"], row["payload"]["text"]) for row in events] == [(2, "how much is a table?")]
 
 
+async def test_an_edit_of_an_unanswered_message_survives_its_worker(shop: Shop) -> None:
+    async with shop.worker(patient=True) as first:
+        message = shop.sim.say(shop.bot, shop.person, "old words")
+        await shop.asked(1)
+        shop.sim.people.edit(shop.bot, shop.person, message["message_id"], {"text": "new words"})
+        await shop.asked(2)
+        await crash(first)
+    async with shop.worker(patient=True):
+        shop.assistant.gate.set()
+        assert await shop.answers(1) == ["new words"]
+    assert shop.assistant.asked == ["old words", "new words", "new words"]
+
+
 async def test_an_edit_after_the_answer_is_answered_only_if_it_is_the_last_word(shop: Shop) -> None:
     async with shop.worker():
         first = shop.sim.say(shop.bot, shop.person, "one")
