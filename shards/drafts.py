@@ -6,6 +6,7 @@ take their place in the bot's window only when it is free, and never wait: the a
 
 from typing import Protocol
 
+from domain.bots.addresses import Address
 from domain.clients.telegram import Outcome, Refused
 from domain.kit.clock import Clock
 from domain.kit.errors import LostOwnership, Unavailable
@@ -22,6 +23,15 @@ class EphemeralSender(Protocol):
     async def send_ephemeral(self, bot_id: int, method: str, payload: dict[str, object]) -> Outcome | None:
         """One call."""
         ...
+
+
+async def show_typing(sender: EphemeralSender, bot_id: int, address: str) -> None:
+    """A person types in a dialog: the customer sees it for five seconds, if the limits have room."""
+    try:
+        place = Address.parse(address).fields()
+        await sender.send_ephemeral(bot_id, "sendChatAction", {**place, "action": "typing"})
+    except (LostOwnership, Unavailable, ValueError):
+        return  # nothing that has to be shown
 
 
 class DraftSender:

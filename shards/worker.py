@@ -17,6 +17,7 @@ from domain.bus import (
     Listening,
     LookAtBot,
     MembersChanged,
+    ShowTyping,
     Signal,
     events_channel,
 )
@@ -37,7 +38,7 @@ from shards.commits import TurnCommits
 from shards.conversations import Conversations, DialogRef, Pending
 from shards.delivery import DeliveryMarks
 from shards.directory import Directory
-from shards.drafts import DraftSender
+from shards.drafts import DraftSender, show_typing
 from shards.handlers import cancelled_handlers, job_handlers
 from shards.intake import Intake
 from shards.jobs import JobRunner
@@ -140,6 +141,8 @@ class Worker:
                 self.bots.changed(bot_id)
             case LookAtBot(bot_id=bot_id):
                 self.bots.look(bot_id)
+            case ShowTyping(bot_id=bot_id, address=address):
+                self.tasks.short("typing", show_typing(self.sender, bot_id, address))
             case MembersChanged():
                 self.ownership.look()
 

@@ -2,7 +2,7 @@
 the code run together during a roll)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 from uuid import UUID
 
 import orjson
@@ -195,8 +195,38 @@ class Typing:
         return cls(UUID(fields["d"]), fields["a"])
 
 
-Signal = Bell | Bells | Listening | BotChanged | LookAtBot | MembersChanged | DialogEvent | Delta | TurnState | Typing
-_KINDS = (Bell, Bells, Listening, BotChanged, LookAtBot, MembersChanged, DialogEvent, Delta, TurnState, Typing)
+@dataclass(frozen=True, slots=True)
+class ShowTyping:
+    """bell channel of the bot's slot, ephemeral: a person types in a Telegram dialog; `address` is the dialog's."""
+
+    tag: ClassVar[str] = "show"
+    bot_id: int
+    address: str
+
+    def fields(self) -> dict[str, Any]:
+        """The wire fields."""
+        return {"b": self.bot_id, "a": self.address}
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> "ShowTyping":
+        """From the wire."""
+        return cls(int(fields["b"]), fields["a"])
+
+
+Signal = (
+    Bell
+    | Bells
+    | Listening
+    | BotChanged
+    | LookAtBot
+    | ShowTyping
+    | MembersChanged
+    | DialogEvent
+    | Delta
+    | TurnState
+    | Typing
+)
+_KINDS = get_args(Signal)
 _BY_TAG: dict[str, type[Signal]] = {kind.tag: kind for kind in _KINDS}
 
 

@@ -22,6 +22,7 @@ from gateway.routes import (
     sites,
     system,
     telegram,
+    typing,
     widget,
     workspace,
 )
@@ -42,6 +43,7 @@ ALL: tuple[Route, ...] = (
     *dialogs.ROUTES,
     *attachments.ROUTES,
     *resending.ROUTES,
+    *typing.ROUTES,
     *deadletters.ROUTES,
     *handoffs.ROUTES,
     *events.ROUTES,

@@ -26,7 +26,7 @@ from domain.bus import (
     members_channel,
     snapshot_key,
 )
-from domain.bus.messages import LookAtBot, encode
+from domain.bus.messages import LookAtBot, ShowTyping, encode
 from domain.kit.ids import uuid7
 from domain.kit.redis import connect
 from domain.kit.tasks import Tasks
@@ -40,6 +40,7 @@ EXAMPLES: list[Signal] = [
     Listening(17),
     BotChanged(8_123_456_789),
     LookAtBot(8_123_456_789),
+    ShowTyping(8_123_456_789, "-100500/7"),
     MembersChanged("host:shard-00:abc", "died"),
     DialogEvent(uuid7(), uuid7(), 5, "message", {"seq": 5, "text": "да 🙂", "citations": [{"n": 1}]}),
     Delta(uuid7(), uuid7(), 12, "ещё"),

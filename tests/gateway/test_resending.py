@@ -2,7 +2,11 @@
 
 import asyncio
 
-from tests.gateway.running import Gateway
+from domain.bus import ShowTyping, Signal, Subscriber, Typing, bell_channel, events_channel
+from domain.kit.redis import connect
+from domain.kit.slots import slot_of_bot
+from domain.kit.tasks import Tasks
+from tests.gateway.running import Gateway, eventually
 from tests.gateway.telegram_dialog import telegram_dialog
 
 
@@ -39,6 +43,24 @@ async def test_a_dismissed_message_stays_as_it_is_and_leaves_the_list(gateway: G
     assert (await ann.ok("GET", "/api/deadletters"))["items"] == []
     assert (await ann.call("POST", f"{dialog.path}/resend")).status == 409
     assert await dialog.delivery() == "uncertain"
+
+
+async def test_typing_is_shown_on_telegram_and_to_whoever_follows(gateway: Gateway) -> None:
+    ann, bob = await gateway.register(), await gateway.register("bob")
+    dialog = await telegram_dialog(ann, states=("sent",))
+    slot, heard, listening = slot_of_bot(dialog.bot_id), list[Signal](), asyncio.Event()
+    redis, tasks = connect(gateway.services.settings.redis_dsn, timeout=None), Tasks("test")
+    subscriber = Subscriber(redis, lambda _, signal: heard.append(signal), listening.set)
+    await subscriber.add([bell_channel(slot), events_channel(slot)])
+    tasks.eternal("subscriber", subscriber.run())
+    await listening.wait()
+    path = f"/api/dialogs/{dialog.id}/typing"
+    assert (await bob.call("POST", path)).status == 404
+    assert (await ann.call("POST", path)).status == 204
+    await eventually(lambda: len(heard) == 2)
+    await tasks.stop()
+    await redis.aclose()
+    assert heard == [Typing(dialog.id, "Ann"), ShowTyping(dialog.bot_id, "7")]
 
 
 async def test_the_policy_is_read_and_set(gateway: Gateway) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from domain.bots import rules
 from domain.bots import service as bots
-from domain.bus import BotChanged, Publisher, bell_channel
+from domain.bus import BotChanged, Publisher, ShowTyping, bell_channel
 from domain.clients.telegram import Refused
 from domain.inbox import InboxWriter
 from domain.kit.errors import Unavailable
@@ -251,6 +251,23 @@ async def test_backing_off_has_no_end_and_no_overflow(monkeypatch: pytest.Monkey
     for failures in (1, 2, 3, 5000):
         await poller._recover(bot, "t", Refused(500, "x", {}), failures)
     assert waited == [1.0, 2.0, 4.0, polling.BACKOFF_MAX]
+
+
+async def test_a_person_who_types_is_shown(world: World, shard_settings: Settings, sink: Sink) -> None:
+    tenant = await world.add_tenant()
+    await tenant.add_bot(1001)
+    redis = connect(world.settings.redis_dsn)
+    async with running_worker(shard_settings):
+        await _polled(sink, 1001)
+
+        async def shown() -> bool:
+            await Publisher(redis).publish([(bell_channel(slot_of_bot(1001)), ShowTyping(1001, "-100500/7"))])
+            return bool(sink.calls)
+
+        await until(shown, "the action")
+    await redis.aclose()
+    [(_, method, payload)] = sink.calls[:1]
+    assert (method, payload) == ("sendChatAction", {"chat_id": -100500, "message_thread_id": 7, "action": "typing"})
 
 
 async def test_a_fault_of_ours_does_not_silence_a_bot(
