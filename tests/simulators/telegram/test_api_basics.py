@@ -3,6 +3,7 @@
 import pytest
 from aiohttp import FormData
 
+from simulators.telegram.params import Params
 from tests.simulators.telegram.client import Stage
 
 
@@ -44,6 +45,23 @@ async def test_integers_are_forgiving(stage: Stage) -> None:
     assert await stage.refusal("sendMessage", text="x") == "Bad Request: chat_id is empty"
     stage.start()
     assert await stage.result("getUpdates", offset="seven", limit="-5", timeout=0) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "small", "large"),
+    [
+        ("7", 7, 7),
+        (" -7x", -7, -7),
+        ("seven", 0, 0),
+        ("", 5, 5),
+        ("99999999999999999999", 2**31 - 1, 2**63 - 1),
+        ("-99999999999999999999", -(2**31), -(2**63)),
+        ("3000000000", 2**31 - 1, 3_000_000_000),
+    ],
+)
+def test_wrong_integers_are_zero_and_large_ones_are_clamped(given: str, small: int, large: int) -> None:
+    params = Params({"n": given})
+    assert (params.integer("n", 5), params.long("n", 5)) == (small, large)
 
 
 async def test_who_am_i_and_small_settings(stage: Stage) -> None:

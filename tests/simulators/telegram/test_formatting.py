@@ -57,6 +57,7 @@ def test_understood(mode: str, text: str, plain: str, entities: list[Any]) -> No
         ("MarkdownV2", "`x", "Can't find end of Code entity at byte offset 0"),
         ("MarkdownV2", "```py\nx", "Can't find end of PreCode entity at byte offset 0"),
         ("MarkdownV2", "[x](http://e.com", "Can't find end of a URL at byte offset 4"),
+        ("MarkdownV2", "![x](http://e.com)", "Custom emoji entity must contain a tg://emoji URL"),
         ("Markdown", "a *b", "Can't find end of the entity starting at byte offset 2"),
         ("HTML", "<div>x</div>", 'Unsupported start tag "div" at byte offset 0'),
         ("HTML", "a <b>x</i>", 'Unmatched end tag at byte offset 6, expected "</b>", found "</i>"'),
