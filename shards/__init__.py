@@ -15,7 +15,8 @@ drafts.py         sendMessageDraft and typing
 buckets.py        exact sliding windows (pure)                   bots.py      the bots of the owned slots
 polling.py        getUpdates                                     webhooks.py  setWebhook, watched and repaired
 recovery.py       what a new owner finds                         directory.py small facts, remembered for seconds
-jobs.py           background work of the owned slots             upkeep.py    what one shard does for all
+jobs.py           background work of the owned slots             handlers.py   which kinds of work there are
+upkeep.py         what one shard does for all
 queries.py        SQL of membership and slots
 supervisor/       the shard-supervisor process
 """

@@ -18,7 +18,10 @@ class Deaths:
         for pid in set(pids) - self._watched.keys():
             try:
                 descriptor = os.pidfd_open(pid)
-            except OSError:  # gone already, or not ours to watch: the poll will find out
+            except ProcessLookupError:  # it ended between two looks
+                self._on_death(pid)
+                continue
+            except OSError:  # too many descriptors: the poll will find out
                 continue
             self._watched[pid] = descriptor
             loop.add_reader(descriptor, self._ended, pid)

@@ -30,18 +30,23 @@ class Record:
 
     seen: set[Incarnation] = field(default_factory=set)
     running: set[Incarnation] = field(default_factory=set)
+    ended: set[Incarnation] = field(default_factory=set)  # supervisord may not have noticed yet
     late: dict[Incarnation, int] = field(default_factory=dict)
     lagging: dict[Incarnation, tuple[float, int]] = field(default_factory=dict)  # its last renewal, and how many
     killed_at: float | None = None
 
     def note_processes(self, shards: Iterable[ProcessInfo]) -> None:
         """Remember which incarnations of the shards run now."""
-        self.running = {(process.name, process.pid) for process in shards if process.pid}
-        self.seen |= self.running
+        shown = {(process.name, process.pid) for process in shards if process.pid}
+        self.ended &= shown
+        self.running = shown - self.ended
+        self.seen |= shown
 
     def note_death(self, pid: int) -> None:
         """The kernel said that this process ended."""
-        self.running = {incarnation for incarnation in self.running if incarnation[1] != pid}
+        ended = {incarnation for incarnation in self.running if incarnation[1] == pid}
+        self.ended |= ended
+        self.running -= ended
 
     def dead(self, members: Iterable[Member]) -> list[Member]:
         """Members whose lease still runs although their process, which was ours, does not."""

@@ -30,6 +30,15 @@ def test_a_loop_that_is_late_at_every_renewal_is_stalled() -> None:
     assert verdict.reason == f"its event loop was 2.5 s late, {LAG_RENEWALS} times in a row"
 
 
+def test_the_dead_stay_dead_while_supervisord_still_shows_them() -> None:
+    record = _record(100)
+    record.note_death(100)
+    record.note_processes([_process("shard-00", pid=100)])  # supervisord has not reaped it yet
+    assert record.dead([FINE]) == [FINE]
+    record.note_processes([_process("shard-00", pid=200)])
+    assert record.dead([FINE, replace(FINE, id="m1", pid=200)]) == [FINE]
+
+
 def test_one_renewal_in_time_clears_it() -> None:
     record = _record(100)
     for renewal in range(20):
