@@ -80,7 +80,7 @@ async def measure(folder: Path, rounds: int, seed: int) -> tuple[dict[str, list[
     async with running_live(folder, shards=SHARDS) as live:
         await live.add_bots(BOTS, mode="webhook")
         await live.listening()
-        crowd = Crowd(live, people=PEOPLE)
+        crowd = Crowd(live, people=PEOPLE, bursts=0)
         crowd.begin()
         counts = {
             "kill -9": rounds,

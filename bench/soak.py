@@ -87,7 +87,7 @@ async def soak(plan: Plan, folder: Path) -> Outcome:
         await live.add_bots(plan.bots, mode="webhook")
         await live.listening()
         await live.shared(plan.shards)
-        crowd = Crowd(live, people=PEOPLE)
+        crowd = Crowd(live, people=PEOPLE, bursts=0)
         crowd.begin()
         async with crowd.listening():
             async with crowd.talking(rng, plan.rate):

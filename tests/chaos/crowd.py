@@ -28,7 +28,7 @@ WHERE state IN ('ready', 'accepted', 'running') GROUP BY 1
 UNION ALL SELECT state || ' in the outbox', count(*) FROM outbox WHERE state IN ('ready', 'sending') GROUP BY 1
 """
 PHOTO = {"file_id": "f", "file_unique_id": "u", "file_size": 100, "width": 90, "height": 90}
-BURST = 0.1  # of the times somebody writes, he writes this share of them in several messages
+BURSTS = 0.1  # of the times somebody writes, the share in which he writes several messages; they wait for each other
 
 
 class Place(Protocol):
@@ -45,8 +45,9 @@ class Place(Protocol):
 class Crowd:
     """Chats of people with bots. `begin` starts a history of its own; nonces are never used twice."""
 
-    def __init__(self, stack: Place, *, people: int) -> None:
+    def __init__(self, stack: Place, *, people: int, bursts: float = BURSTS) -> None:
         self._stack = stack
+        self._bursts = bursts
         self._tasks = Tasks("crowd")
         self._tenant_of: dict[int, Tenancy] = {bot.id: tenant for tenant in stack.tenants for bot in tenant.bots}
         self.chats: list[tuple[Bot, int]] = []
@@ -102,7 +103,7 @@ class Crowd:
         due = loop.time()
         while True:
             bot, user = self._next_chat(rng)
-            count = rng.randint(2, 4) if rng.random() < BURST else 1
+            count = rng.randint(2, 4) if rng.random() < self._bursts else 1
             for _ in range(count):
                 self.say(bot, user)
             due += rng.expovariate(rate) * count
