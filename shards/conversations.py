@@ -1,28 +1,33 @@
 """One queue per dialog, one running turn per queue.
 
 A burst of short messages becomes one answer: messages of the same sender fold into a turn that has not committed yet.
-Rows that were running when their owner died are re-run alone and one at a time, so that a row that kills the process
-reaches the dead letter after three attempts and takes no neighbour along.
+Rows that were running when their owner died are re-run each in a turn of its own, and carefully (rooms.py), so that a
+row that kills the process reaches the dead letter after three attempts and takes no neighbour along.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 from uuid import UUID
 
 from domain.dialogs import Dialog, LockedDialog
 from domain.inbox import InboxRow
+from domain.inbox.service import MAX_TURN_ATTEMPTS
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.log import bound, logger
 from domain.kit.metrics import gauge
 from domain.kit.tasks import Tasks
 from shards.meaning import Meaning
+from shards.rooms import Quarantine, TurnRoom
 
 log = logger(__name__)
 
 TURNS = 64  # running at once in one shard; the rest wait their turn
+TENANT_TURNS = 48  # of them for one tenant: somebody who is flooded leaves room for the others
+SUSPECTS = 8  # re-runs at once after a death, see shards/rooms.py
 GRACE = 2.0  # seconds a running turn gets when its slot is handed over
 RETRY_AFTER = 1.0  # seconds before a turn that failed is run again
 MAX_FAILURES = 3  # of a turn by its own fault; then a person is asked for
@@ -52,7 +57,8 @@ class DialogRef:
 class Pending:
     """An accepted row that waits for its answer.
 
-    `suspect`: its last turn ended with the death of its process. `failures`: turns that raised what nobody expected.
+    `suspect`: its last turn ended with the death of its process; `attempts`: turns begun before. `failures`: turns
+    that raised what nobody expected.
     `quoted`, `album` and `message_id` are as in Meaning.
     """
 
@@ -68,6 +74,7 @@ class Pending:
     private: bool
     suspect: bool
     failures: int = 0
+    attempts: int = 0
     quoted: tuple[str, str] | None = None
     album: str | None = None
     message_id: int = 0
@@ -87,6 +94,7 @@ class Pending:
             command=meaning.command,
             private=meaning.private,
             suspect=row.state == "running",
+            attempts=row.attempts,
             quoted=meaning.quoted,
             album=meaning.album,
             message_id=meaning.message_id,
@@ -148,8 +156,8 @@ class Conversations:
         self._known: set[int] = set()
         self._frozen: set[int] = set()
         self._tasks = Tasks("conversations")
-        self._room = asyncio.Semaphore(TURNS)
-        self._suspects = asyncio.Semaphore(1)
+        self._room = TurnRoom(TURNS, TENANT_TURNS)
+        self._suspects = Quarantine(SUSPECTS)
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -231,7 +239,7 @@ class Conversations:
     async def _one_turn(self, queue: _Queue) -> None:
         again: list[Pending] = []
         await self._album(queue)
-        async with self._suspects if queue.waiting[0].suspect else self._room:
+        async with self._place(queue):
             if queue.dialog.slot in self._frozen:
                 return
             turn = queue.turn = self._make_turn(queue.dialog, _take(queue.waiting))
@@ -250,6 +258,12 @@ class Conversations:
             return
         queue.waiting.extendleft(reversed(again))
         await asyncio.sleep(RETRY_AFTER)
+
+    def _place(self, queue: _Queue) -> AbstractAsyncContextManager[None]:
+        first = queue.waiting[0]
+        if first.suspect:
+            return self._suspects.place(alone=first.attempts >= MAX_TURN_ATTEMPTS - 1)
+        return self._room.place(first.tenant_id)
 
     async def _outcome(self, turn: RunningTurn) -> list[Pending]:
         """Run a turn; returns the rows that want another one."""

@@ -175,13 +175,13 @@ class Turn:
 
     async def _context(self) -> Question | None:
         dialog = self._dialog
-        async with self._parts.db.worker_tx() as conn:
+        async with self._parts.db.worker_read() as conn:
             found = (await dialogs.find_dialogs(conn, [(dialog.tenant_id, dialog.id)])).get(dialog.id)
             if found is None or found.mode not in AI_MODES:
                 return None
-            first = min(item.seq for item in self._items)
+            asked = [item.seq for item in self._items]
             said = await dialogs.history(
-                conn, tenant_id=dialog.tenant_id, dialog_id=dialog.id, before=first, limit=HISTORY
+                conn, tenant_id=dialog.tenant_id, dialog_id=dialog.id, asked=asked, limit=HISTORY
             )
         assistant = await self._parts.find_assistant(dialog.tenant_id, dialog.assistant_id)
         question = self._question(found, assistant, said)

@@ -86,9 +86,12 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS t (tenant_id, id, delivery)
 WHERE m.tenant_id = t.tenant_id AND m.id = t.id
 """
 
-# The last messages of a dialog, newest first, for the model's context.
+# The last messages of a dialog, newest first, for the model's context: all but the asked ones ($3) and what customers
+# wrote after the last of them. An answer may stand between two messages of a burst, or even behind the last one.
 RECENT_MESSAGES = """
-SELECT role, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4
+SELECT role, text FROM messages WHERE tenant_id = $1 AND dialog_id = $2 AND seq <> ALL($3::bigint[])
+    AND (role <> 'customer' OR seq < (SELECT max(asked) FROM unnest($3::bigint[]) AS asked))
+ORDER BY seq DESC LIMIT $4
 """
 
 # A person's answer by the id that their client gave it, under the dialog's lock.

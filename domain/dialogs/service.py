@@ -79,9 +79,11 @@ async def last_seqs(conn: Conn, *, tenant_id: UUID, dialog_ids: Sequence[UUID]) 
     return {row["id"]: row["last_seq"] for row in rows}
 
 
-async def history(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, before: int, limit: int) -> list[tuple[str, str]]:
-    """(role, text) of the messages before a seq, oldest first."""
-    rows = await conn.fetch(queries.RECENT_MESSAGES, tenant_id, dialog_id, before, limit)
+async def history(
+    conn: Conn, *, tenant_id: UUID, dialog_id: UUID, asked: Sequence[int], limit: int
+) -> list[tuple[str, str]]:
+    """(role, text) of what was said before the messages with the seqs `asked` are answered, oldest first."""
+    rows = await conn.fetch(queries.RECENT_MESSAGES, tenant_id, dialog_id, asked, limit)
     return [(row["role"], row["text"]) for row in reversed(rows)]
 
 

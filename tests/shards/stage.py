@@ -96,7 +96,7 @@ class Stage:
         self._moment("answered")
         return Answer(question.text)
 
-    def worker_tx(self) -> "Stage":
+    def worker_read(self) -> "Stage":
         return self
 
     async def __aenter__(self) -> None:
