@@ -39,7 +39,7 @@ define say
 	@echo "==> $(1)"
 endef
 
-.PHONY: help setup setup-dev run up test check bench stop clean widget chromium format
+.PHONY: help setup setup-dev run up test check bench chaos stop clean widget chromium format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,11 @@ check: setup-dev widget ## All static checks
 format: setup-dev ## Format the Python code and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+SEEDS ?= 1
+HOURS ?= 1
+chaos: setup-dev ## Break the product on purpose: SEEDS of every fault (1), for at most HOURS (1); ONLY=F2,F4 for some
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --hours $(HOURS) $(if $(ONLY),--only $(ONLY))
 
 bench: setup-dev ## Run the benchmarks; each ends in a line of JSON
 	@$(BIN)/python -m bench

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("retrieval", "answers", "idle", "webhook_echo", "polling_echo", "broadcast", "ingest", "idle_bots")
+NAMES = ("retrieval", "answers", "idle", "webhook_echo", "polling_echo", "broadcast", "ingest", "idle_bots", "failover", "soak")
 
 
 def main() -> None:
