@@ -63,7 +63,7 @@ class Sender:
         self._looked: set[int] = set()  # open slots whose older rows have been read
         self._wake = asyncio.Event()
         self._tasks = Tasks("outbox")
-        self._reported_at = self._evicted_at = 0.0
+        self._reported_at = self._evicted_at = self._bulk_at = 0.0
         self._sending = Sending(
             ownership=ownership,
             marks=marks,
@@ -187,14 +187,17 @@ class Sender:
         return bot.rate if bot.state == "active" else None
 
     async def _look(self) -> None:
-        """Read what waits in the open slots, replies first, as far as the lanes have room for it."""
+        """Read what waits in the open slots, as far as the lanes have room for it: replies, and what broadcasts send
+        once a second; a bell that rings for a reply does not wait for those."""
         slots = sorted(self._open)
         if not slots:
             return
         await self._read(slots, bulk=False)
-        if sum(lane.waiting for lane in self._lanes.values()) < MAX_BULK:
-            await self._read(slots, bulk=True)
         self._looked |= self._open.intersection(slots)
+        now = self._clock.monotonic()
+        if now >= self._bulk_at and sum(lane.waiting for lane in self._lanes.values()) < MAX_BULK:
+            self._bulk_at = now + LOOK_EVERY * 0.9
+            await self._read(slots, bulk=True)
 
     async def _read(self, slots: list[int], *, bulk: bool) -> None:
         full = {bot_id for bot_id, lane in self._lanes.items() if self._rate(bot_id) is None or not lane.room(bulk)}
