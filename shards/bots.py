@@ -211,7 +211,7 @@ class BotRegistry:
         self._absent.pop(bot.id, None)
         LOADED.labels(bot.mode).inc()
         if bot.mode == "polling":
-            self._health.expects(bot)
+            self._health.begin(bot)
         if bot.state == "active" and token is not None:
             run = self._poller.run if bot.mode == "polling" else self._webhooks.keep
             known.task = self._tasks.short(bot.mode, _kept_up(bot, lambda: run(bot, token)))

@@ -8,13 +8,15 @@ from domain.bothealth import Check, Minute
 from domain.bothealth import service as bothealth
 from domain.bots import Bot
 from domain.bots import service as bots
-from domain.bots.rules import POLLED_ELSEWHERE
+from domain.bots.rules import POLLED_ELSEWHERE, WEBHOOK_ELSEWHERE
 from domain.clients.telegram import Done, Outcome, Refused, TelegramClient, Unknown
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 
 CLASHES = 3  # 409s within CLASH_SECONDS: not our own last owner, whose call Telegram ends by itself
 CLASH_SECONDS = 60.0
+TAKEN = 2  # webhooks that were found and removed within TAKEN_SECONDS: the first is that of a bot that moved here
+TAKEN_SECONDS = 3600.0
 ASK_AGAIN = 15.0  # seconds a bot is not asked about again, however many people look at its health
 
 _EPHEMERAL = {"sendMessageDraft", "sendRichMessageDraft", "sendChatAction"}
@@ -29,9 +31,11 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Clashes:
+    """When a bot met another program, of late."""
+
     tenant_id: UUID
+    told: bool
     at: deque[float] = field(default_factory=deque)
-    told: bool = False
 
 
 class BotHealth:
@@ -42,7 +46,7 @@ class BotHealth:
         self._client = client
         self._clock = clock
         self._seen: dict[tuple[UUID, int], _Seen] = {}
-        self._clashes: dict[int, _Clashes] = {}
+        self._clashes: dict[tuple[int, str], _Clashes] = {}  # by bot and the sentence for it
         self._asked: dict[int, float] = {}
 
     def saw(self, bot: Bot, method: str, outcome: Outcome) -> None:
@@ -54,15 +58,17 @@ class BotHealth:
         elif isinstance(outcome, Unknown) and method.startswith("send") and method not in _EPHEMERAL:
             self._seen.setdefault((bot.tenant_id, bot.id), _Seen()).uncertain += 1
 
-    def clashed(self, bot: Bot) -> None:
-        """Telegram ended our getUpdates because of another one (409)."""
-        clashes = self._clashes.setdefault(bot.id, _Clashes(bot.tenant_id, told=bot.last_error == POLLED_ELSEWHERE))
+    def clashed(self, bot: Bot, sentence: str) -> None:
+        """Telegram refused our getUpdates (409) because of somebody else's, or of a webhook."""
+        clashes = self._clashes.setdefault((bot.id, sentence), _Clashes(bot.tenant_id, bot.last_error == sentence))
         clashes.at.append(self._clock.monotonic())
 
-    def expects(self, bot: Bot) -> None:
-        """A bot whose last owner saw another poller begins here: the complaint is withdrawn when that one is gone."""
-        if bot.last_error == POLLED_ELSEWHERE and bot.id not in self._clashes:
-            self.clashed(bot)
+    def begin(self, bot: Bot) -> None:
+        """A bot is polled from now on. What its last owner complained of is withdrawn when it is over."""
+        for sentence in (POLLED_ELSEWHERE, WEBHOOK_ELSEWHERE):
+            self._clashes.pop((bot.id, sentence), None)
+            if bot.last_error == sentence:
+                self.clashed(bot, sentence)
 
     async def write(self) -> None:
         """Write down what was seen since the last time. Raises Unavailable."""
@@ -106,19 +112,18 @@ class BotHealth:
             await bothealth.note_minutes(conn, minutes)
 
     async def _judge_clashes(self) -> None:
-        """Complain of another poller after a few clashes, and withdraw it when there was none for a minute."""
-        since = self._clock.monotonic() - CLASH_SECONDS
-        for bot_id, clashes in list(self._clashes.items()):
-            while clashes.at and clashes.at[0] < since:
+        """Complain of another program after a few clashes, and withdraw it when there were none for a while."""
+        for (bot_id, sentence), clashes in list(self._clashes.items()):
+            polled = sentence == POLLED_ELSEWHERE
+            enough, seconds = (CLASHES, CLASH_SECONDS) if polled else (TAKEN, TAKEN_SECONDS)
+            while clashes.at and clashes.at[0] < self._clock.monotonic() - seconds:
                 clashes.at.popleft()
-            if not clashes.told and len(clashes.at) >= CLASHES:
+            if not clashes.told and len(clashes.at) >= enough:
                 async with self._db.worker_tx() as conn:
-                    await bots.note_error(conn, tenant_id=clashes.tenant_id, bot_id=bot_id, error=POLLED_ELSEWHERE)
+                    await bots.note_error(conn, tenant_id=clashes.tenant_id, bot_id=bot_id, error=sentence)
                 clashes.told = True
             elif not clashes.at:
                 if clashes.told:
                     async with self._db.worker_tx() as conn:
-                        await bots.withdraw_error(
-                            conn, tenant_id=clashes.tenant_id, bot_id=bot_id, error=POLLED_ELSEWHERE
-                        )
-                del self._clashes[bot_id]
+                        await bots.withdraw_error(conn, tenant_id=clashes.tenant_id, bot_id=bot_id, error=sentence)
+                self._clashes.pop((bot_id, sentence), None)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from domain.bots import Bot
-from domain.bots.rules import REVOKED
+from domain.bots.rules import POLLED_ELSEWHERE, REVOKED, WEBHOOK_ELSEWHERE
 from domain.bots.updates import HANDLED
 from domain.clients.telegram import Done, Outcome, Refused, TelegramClient
 from domain.inbox import Arrival, InboxWriter
@@ -28,7 +28,7 @@ BACKOFF_MAX = 30.0  # seconds
 ALLOWED = list(HANDLED)  # allowed_updates
 
 TokenDied = Callable[[Bot, str], Awaitable[None]]
-Clashed = Callable[[Bot], None]
+Clashed = Callable[[Bot, str], None]  # with the sentence for the tenant
 
 
 class Poller:
@@ -39,7 +39,7 @@ class Poller:
         self._inbox = inbox
         self._clock = clock
         self.token_died: TokenDied | None = None
-        self.clashed: Clashed = lambda _: None
+        self.clashed: Clashed = lambda *_: None
 
     async def run(self, bot: Bot, token: str) -> None:
         """Receive until cancelled, or until the token turns out dead."""
@@ -82,12 +82,13 @@ class Poller:
         wait = min(BACKOFF_MAX, 0.5 * 2 ** min(failures, 10))
         if isinstance(outcome, Refused):
             wait = outcome.retry_after or wait
-            if outcome.code == 409 and "webhook" in outcome.description:
+            if outcome.code == 409 and "webhook" in outcome.description.lower():
                 await self._client.call(token, "deleteWebhook", {"drop_pending_updates": False}, seconds=10)
                 wait = 0.0
+                self.clashed(bot, WEBHOOK_ELSEWHERE)
             elif outcome.code == 409:
                 wait = 3.0  # another poller: the last owner's call, which Telegram ends by itself
-                self.clashed(bot)
+                self.clashed(bot, POLLED_ELSEWHERE)
         log.info("polling.interrupted", bot=bot.id, outcome=repr(outcome), wait=wait)
         await self._clock.sleep(wait)
 

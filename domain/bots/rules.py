@@ -8,6 +8,10 @@ POLLED_ELSEWHERE = (
     "Another program receives this bot's messages too (it calls getUpdates with the same token), so some are answered "
     "there. Stop it, or revoke the token in @BotFather and enter the new one here."
 )
+WEBHOOK_ELSEWHERE = (
+    "Another program keeps setting a webhook for this bot, which is polled here; it is removed each time. Stop it "
+    "there, or revoke the token in @BotFather and enter the new one here."
+)
 POLLED_MEANWHILE = "Until that is changed the bot is polled instead."
 _WORDS_MAX = 200  # characters of Telegram's own words
 
