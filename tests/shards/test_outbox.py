@@ -1,5 +1,6 @@
 """The outbox as it is drained: bounded memory, replies ahead of broadcasts, each refusal with its repair."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from domain.kit.settings import Settings
 from domain.kit.slots import slot_of_bot
 from domain.outbox import BULK, REPLY, OutboxDraft
 from domain.outbox import service as outbox
+from domain.outbox.queries import FETCH_READY
 from shards.lanes import HELD
 from shards.worker import Worker
 from tests.shards.test_sending import Cut
@@ -80,6 +82,19 @@ async def test_a_reply_overtakes_a_broadcast_of_which_little_is_in_memory(
         await until(answered, "the reply")
         assert sink.texts().index("reply") - before < 30
     assert set(sink.texts()) <= {"reply", *(f"news {n}" for n in range(3 * HELD))}
+
+
+async def test_a_look_costs_no_more_for_a_long_queue(tenant: Tenant) -> None:
+    await put(tenant, *(draft(tenant, 1 + n, "news", bulk=True) for n in range(3000)))
+    async with tenant.world.db.worker_tx() as conn:
+        plan = await conn.fetch(
+            f"EXPLAIN (ANALYZE, COSTS OFF, FORMAT TEXT) {FETCH_READY}", [slot_of_bot(BOT)], [], [], True, 10
+        )
+    scans = [line[0] for line in plan if " on outbox" in line[0]]
+    assert len(scans) == 3
+    assert all("using outbox_ready" in scan for scan in scans)
+    read = [int(float(found[1])) for scan in scans if (found := re.search(r"rows=([\d.]+)", scan))]
+    assert max(read) <= 10
 
 
 async def test_a_paused_bots_rows_stay_in_postgres(shard_settings: Settings, sink: Sink, tenant: Tenant) -> None:

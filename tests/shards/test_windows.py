@@ -69,7 +69,8 @@ _STEPS = st.one_of(
 def test_no_window_is_exceeded_whatever_is_held_refused_and_recalled(
     rate: int, steps: list[tuple[str, int, float]]
 ) -> None:
-    limits, now, sent = BotLimits(rate), 1000.0, []
+    limits, now = BotLimits(rate), 1000.0
+    sent: list[tuple[int, float]] = []
     held: dict[int, float] = {}
     for what, chat, amount in steps:
         if what == "hold":
