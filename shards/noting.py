@@ -143,13 +143,15 @@ async def _change(
 
 async def _edit(conn: Conn, unit: DialogLog, row: InboxRow, meaning: Meaning, incoming: Incoming) -> _Noted | None:
     assert meaning.opening is not None  # noqa: S101  # an edit is a message, and has one
+    if incoming.content == "location":
+        return _Noted()  # a live location moves every few seconds: the record keeps where it began
     dialog = (await lock_existing(conn, [meaning.opening])).get(meaning.opening.key)
     draft = meaning.draft()
     if dialog is not None:
         unit.adopt([dialog])
         said = await changes.edit(conn, unit, dialog, draft)
         if said is not None:
-            asks = said.changed and await _edit_asks(conn, row, dialog, said)
+            asks = said.changed and await _edit_asks(conn, row, meaning, dialog, said)
             await attachments.request_bytes(
                 conn, tenant_id=row.tenant_id, bot_id=int(row.source), message_id=said.id, attachments=draft.attachments
             )
@@ -158,9 +160,9 @@ async def _edit(conn: Conn, unit: DialogLog, row: InboxRow, meaning: Meaning, in
     return None if incoming.chat_id < 0 else _Noted(dialog)
 
 
-async def _edit_asks(conn: Conn, row: InboxRow, dialog: LockedDialog, said: changes.Said) -> bool:
+async def _edit_asks(conn: Conn, row: InboxRow, meaning: Meaning, dialog: LockedDialog, said: changes.Said) -> bool:
     waits = await inbox.supersede(conn, tenant_id=row.tenant_id, slot=row.slot, dialog_id=dialog.id, seq=said.seq)
-    return waits or said.recent
+    return waits or (said.recent and bool(meaning.question))
 
 
 @dataclass(frozen=True, slots=True)

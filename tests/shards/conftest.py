@@ -6,6 +6,7 @@ import pytest
 
 from domain.kit.db import Database
 from domain.kit.settings import Settings
+from tests.shards.shop import Shop, open_shop
 from tests.shards.world import Sink, World, open_world, running_sink
 
 
@@ -26,4 +27,11 @@ def shard_settings(settings: Settings, sink: Sink) -> Settings:
 async def world(db: Database, shard_settings: Settings) -> AsyncIterator[World]:
     """A tenant's world without a worker."""
     async with open_world(db, shard_settings) as found:
+        yield found
+
+
+@pytest.fixture
+async def shop(db: Database, settings: Settings) -> AsyncIterator[Shop]:
+    """A tenant's bot in the Telegram simulator."""
+    async with open_shop(db, settings) as found:
         yield found

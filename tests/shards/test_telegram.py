@@ -1,107 +1,18 @@
-"""Telegram in full, against the simulator: albums, edits, media, groups, topics, business chats, gestures."""
+"""Telegram in full, against the simulator: albums, edits, files, gestures, poison."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from domain.answering.model import Answer, Emit, Question
 from domain.dialogs import attachments
-from domain.kit.db import Database
 from domain.kit.errors import NotFound
-from domain.kit.settings import Settings
-from shards.worker import Worker
-from simulators.telegram import RunningSimulator, running_simulator
-from simulators.telegram.business import Business
-from simulators.telegram.groups import Groups
-from simulators.telegram.model import Bot
 from tests.shards.outages import Assistant, crash
-from tests.shards.world import Tenant, World, open_world, running_worker, until
+from tests.shards.shop import Shop, envelope, sent_texts
+from tests.shards.world import until
 
-BOT = 1001
-TOKEN = f"{BOT}:{'A' * 35}"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
-
-
-@dataclass
-class Shop:
-    """A tenant's bot in the simulator, and a person who writes to it."""
-
-    sim: RunningSimulator
-    world: World
-    tenant: Tenant
-    settings: Settings
-    bot: Bot
-    person: int
-    assistant: Assistant = field(default_factory=Assistant)
-
-    @asynccontextmanager
-    async def worker(self, *, patient: bool = False) -> AsyncIterator[Worker]:
-        """A worker; a patient one thinks until `assistant.gate` is open."""
-        async with running_worker(self.settings) as worker:
-            if patient:
-                self.assistant.serve(worker)
-            yield worker
-
-    async def answers(self, count: int, chat: int = 0) -> list[str]:
-        """What the bot said, once it is so much; and nothing is on its way behind it."""
-        place = chat or self.person
-
-        async def enough() -> bool:
-            return len(self.sim.answers(self.bot, place)) >= count
-
-        await until(enough, f"{count} answers")
-        await self.settled()
-        return self.sim.answers(self.bot, place)
-
-    async def settled(self) -> None:
-        """Wait until every update has become what it means, and everything was sent."""
-
-        async def quiet() -> bool:
-            rows = await self.tenant.rows(
-                "SELECT 1 FROM inbox WHERE state NOT IN ('done', 'dead') UNION ALL"
-                " SELECT 1 FROM outbox WHERE state IN ('ready', 'sending')"
-            )
-            return not rows and not len(self.bot.queue)
-
-        await until(quiet, "the inbox and the outbox to be empty")
-
-    async def said(self) -> list[str]:
-        """The customer's messages."""
-        rows = await self.tenant.rows("SELECT text FROM messages WHERE role = 'customer' ORDER BY dialog_id, seq")
-        return [row["text"] for row in rows]
-
-    async def asked(self, count: int) -> list[str]:
-        """The questions that the assistant was asked, once there are so many."""
-
-        async def enough() -> bool:
-            return len(self.assistant.asked) >= count
-
-        await until(enough, f"{count} questions")
-        return self.assistant.asked
-
-    def inject(self, **update: Any) -> None:
-        """A raw update."""
-        self.sim.world.push_raw(self.bot, update, expires_at=self.sim.core.clock.now() + 3600)
-
-    def sent(self, method: str = "sendMessage") -> list[dict[str, Any]]:
-        """The parameters of the bot's calls of a method."""
-        return [call.params for call in self.sim.calls(method, self.bot)]
-
-
-@pytest.fixture
-async def shop(db: Database, settings: Settings) -> AsyncIterator[Shop]:
-    async with running_simulator() as sim:
-        pointed = settings.model_copy(update={"telegram_api_url": sim.url})
-        async with open_world(db, pointed) as world:
-            tenant = await world.add_tenant()
-            bot = sim.add_bot(TOKEN, username=f"bot{BOT}")
-            await tenant.add_bot(BOT)
-            person = sim.add_user(77, first_name="Ann", language_code="en")
-            yield Shop(sim, world, tenant, pointed, bot, person)
 
 
 def _picture(shop: Shop, caption: str = "", album: str = "a1") -> None:
@@ -174,7 +85,7 @@ async def test_files_are_fetched_and_can_be_read(shop: Shop) -> None:
             bot, person, kind="document", name="bill.pdf", mime_type="application/pdf", data=b"%PDF-1", caption="see"
         )
         await shop.answers(1)
-        shop.inject(message={**_envelope(5), "document": {"file_id": "x", "file_size": 30 << 20, "file_name": "big"}})
+        shop.inject(message={**envelope(5), "document": {"file_id": "x", "file_size": 30 << 20, "file_name": "big"}})
 
         async def fetched() -> bool:
             rows = await shop.tenant.rows("SELECT attachments FROM messages WHERE role = 'customer' ORDER BY seq")
@@ -195,62 +106,15 @@ async def test_files_are_fetched_and_can_be_read(shop: Shop) -> None:
     assert [row["payload"]["attachment"]["state"] for row in events] == ["stored"]
 
 
-async def test_a_group_that_becomes_a_supergroup_keeps_its_dialog(shop: Shop) -> None:
-    chat = shop.sim.world.add_group("Team", "group")
-    groups = Groups(shop.sim.core)
-    for member in (shop.person, BOT):
-        groups.add(chat, member)
+async def test_a_live_location_that_moves_asks_nothing_more(shop: Shop) -> None:
+    spot = {"latitude": 1.5, "longitude": 2.5, "live_period": 60}
     async with shop.worker():
-        shop.sim.people.say(shop.bot, shop.person, f"@bot{BOT} hello", chat_id=chat.id)
-        await shop.answers(1, chat.id)
-        target = groups.migrate(chat)
+        shop.inject(message={**envelope(4), "location": spot})
+        await sent_texts(shop, 1)
+        shop.inject(edited_message={**envelope(4), "edit_date": 2, "location": {**spot, "latitude": 1.6}})
         await shop.settled()
-        shop.sim.people.say(shop.bot, shop.person, f"@bot{BOT} again", chat_id=target.id)
-        assert await shop.answers(1, target.id) == ["again"]
-    rows = await shop.tenant.rows("SELECT address FROM dialogs")
-    assert [row["address"] for row in rows] == [str(target.id)]
-
-
-async def test_a_topic_is_answered_in_it_and_its_opening_is_no_call_for_the_bot(shop: Shop) -> None:
-    chat = shop.sim.world.add_group("Forum", "supergroup")
-    groups = Groups(shop.sim.core)
-    for member in (shop.person, BOT):
-        groups.add(chat, member)
-    groups.promote(chat, shop.bot, admin=True)
-    async with shop.worker():
-        topic = groups.open_topic(chat, "Orders", BOT)["message_id"]
-        for text in ("just us", f"@BOT{BOT} where is it?"):
-            shop.sim.people.post(shop.bot, shop.person, {"text": text, "thread": topic}, chat_id=chat.id)
-        assert await shop.answers(1, chat.id) == ["where is it?"]
-    [sent] = shop.sent()
-    assert int(sent["message_thread_id"]) == topic
-    assert "allow_sending_without_reply" in str(sent["reply_parameters"])
-
-
-async def test_a_business_chat_is_answered_on_its_behalf(shop: Shop) -> None:
-    owner = shop.sim.add_user(500, first_name="Boss")
-    business = Business(shop.sim.core)
-    connection = business.connect(shop.bot, owner)["id"]
-    async with shop.worker():
-        business.say(connection, shop.person, {"text": "are you open?"})
-
-        async def answered() -> bool:
-            return len(shop.sent()) == 1
-
-        await until(answered, "an answer in the business chat")
-        await shop.settled()
-        assert shop.sent()[0]["business_connection_id"] == connection
-        business.say(connection, shop.person, {"text": "we are, says the boss"}, from_owner=True)
-        business.connect(shop.bot, owner, can_reply=False, id=connection)
-        await shop.settled()
-        business.say(connection, shop.person, {"text": "thanks"})
-
-        async def stored() -> bool:
-            return await shop.said() == ["are you open?", "thanks"]
-
-        await until(stored, "the customer's message")
-        await shop.settled()
-        assert len(shop.sent()) == 1
+    assert await shop.said() == ["[location 1.50000, 2.50000]"]
+    assert len(shop.sent()) == 1
 
 
 async def test_gestures(shop: Shop) -> None:
@@ -311,7 +175,7 @@ async def test_no_update_stops_the_next(shop: Shop) -> None:
     poison: list[dict[str, Any]] = [
         {"message": 5},
         {"message": {"chat": {"id": "x"}, "text": "a"}},
-        {"message": {**_envelope(1), "text": {"a": 1}}},
+        {"message": {**envelope(1), "text": {"a": 1}}},
         {"edited_message": {"a": 1}},
         {"callback_query": {}},
         {"callback_query": {"id": "1"}},
@@ -321,23 +185,10 @@ async def test_no_update_stops_the_next(shop: Shop) -> None:
     async with shop.worker():
         for update in poison:
             shop.inject(**update)
-        shop.inject(message={**_envelope(2), "forward_origin": {"type": "hidden_user"}, "text": "hi"})
+        shop.inject(message={**envelope(2), "forward_origin": {"type": "hidden_user"}, "text": "hi"})
         shop.inject(a_kind_of_next_year={"x": 1})
-        assert (await _sent_texts(shop, 1)) == ["hi"]
+        assert (await sent_texts(shop, 1)) == ["hi"]
         await shop.settled()
     rows = await shop.tenant.rows("SELECT error FROM inbox WHERE state = 'dead'")
     assert len(rows) == len(poison) - 1  # an empty callback is an empty update
     assert all(row["error"] for row in rows)
-
-
-def _envelope(number: int) -> dict[str, Any]:
-    person = {"id": 77, "is_bot": False, "first_name": "Ann", "language_code": "en"}
-    return {"message_id": number, "date": 1, "chat": {"id": 77, "type": "private"}, "from": person}
-
-
-async def _sent_texts(shop: Shop, count: int) -> list[str]:
-    async def enough() -> bool:
-        return len(shop.sent()) >= count
-
-    await until(enough, f"{count} sends")
-    return [call["text"] for call in shop.sent()]

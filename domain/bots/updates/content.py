@@ -36,10 +36,12 @@ class Content:
 
 def content_of(message: dict[str, Any]) -> Content | None:
     """The content; None for a service message. Raises TypeError for a text that is none."""
+    if "text" in message:  # most are that, and nothing else
+        return Content("text", clean(message["text"] or ""), "", ())
     kind = next((kind for kind in KINDS if kind in message), None)
     if kind is None:
         return None
-    text = clean(message.get("text") or message.get("caption") or "")
+    text = clean(message.get("caption") or "")
     if kind == "rich_message" and not text:
         text = rich_text(message[kind])
     return Content(kind, text, _described(kind, message[kind]), _attachments(kind, message[kind]))
@@ -72,11 +74,16 @@ def is_topic_opening(message: dict[str, Any]) -> bool:
     return "forum_topic_created" in message
 
 
+_REFERRING = frozenset({"reply_to_message", "external_reply", "quote", "forward_origin", "media_group_id"})
+
+
 def context_of(message: dict[str, Any], *, bot_id: int) -> dict[str, Any]:
     """What the message refers to: `reply_to` {author, text}, `quote`, `forwarded_from`, `album`; absent if it does not.
 
     `author` of a reply is "bot", "customer" (their own message) or a name.
     """
+    if message.keys().isdisjoint(_REFERRING):
+        return {}
     context: dict[str, Any] = {}
     replied = part(message.get("reply_to_message"))
     if replied and not is_topic_opening(replied):

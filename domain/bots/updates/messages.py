@@ -93,14 +93,15 @@ def _sender(message: dict[str, Any]) -> dict[str, Any]:
 
 def _why_ignored(message: dict[str, Any], sender: dict[str, Any], *, foreign: bool, business: bool) -> str:
     chat = message["chat"]
-    reasons = {
-        "channels are not conversations": chat.get("type") == "channel" or chat.get("is_direct_messages"),
-        "written by a bot": sender.get("is_bot"),
-        "a channel's post, forwarded by Telegram": message.get("is_automatic_forward"),
-        "written by the business itself": business and sender.get("id") != chat["id"],
-        "a command for another bot": foreign,
-    }
-    return next((reason for reason, applies in reasons.items() if applies), "")
+    if chat.get("type") == "channel" or chat.get("is_direct_messages"):
+        return "channels are not conversations"
+    if sender.get("is_bot"):
+        return "written by a bot"
+    if message.get("is_automatic_forward"):
+        return "a channel's post, forwarded by Telegram"
+    if business and sender.get("id") != chat["id"]:
+        return "written by the business itself"
+    return "a command for another bot" if foreign else ""
 
 
 def _key(message: dict[str, Any]) -> str:
@@ -113,7 +114,7 @@ def _key(message: dict[str, Any]) -> str:
 
 def _command(text: str, username: str) -> tuple[str | None, str, bool]:
     """(command, argument, meant for another bot), by the text: some updates carry no entities."""
-    found = _COMMAND.match(text)
+    found = _COMMAND.match(text) if text.startswith("/") else None
     if found is None:
         return None, "", False
     if found[2] and found[2].lower() != username.lower():
