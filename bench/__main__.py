@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-NAMES = ("retrieval", "answers", "idle", "webhook_echo", "polling_echo", "broadcast", "ingest", "idle_bots", "failover", "soak")
+NAMES = (
+    "retrieval",
+    "answers",
+    "idle",
+    "webhook_echo",
+    "polling_echo",
+    "broadcast",
+    "ingest",
+    "idle_bots",
+    "failover",
+    "soak",
+)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from bench.sink import FIRST_BOT
 BOTS = 1000
 CHATS = 10  # of each bot: no chat is written to more often than its limit allows
 WAITING = 1000  # unanswered updates at once: one a bot
+WARM_UP = 5.0  # seconds, after which most dialogs are open
 CONNECTIONS = 80  # of the webhooks; Telegram opens up to 40 a bot
 
 
@@ -39,7 +40,9 @@ def run(sink: Sink, how: str, seconds: float, **load: Any) -> dict[str, Any]:
 
 def replyx(sink: Sink, found: Installation, how: str, seconds: float) -> dict[str, float]:
     """Warm up (every dialog is opened), saturate, then half of that."""
-    run(sink, how, max(4.0, BOTS * CHATS / 1500), waiting=WAITING)
+    run(sink, how, 3.0, waiting=WAITING)
+    found.analyze()
+    run(sink, how, WARM_UP, waiting=WAITING)
     ours, services = found.ours, found.services()
     before, before_all = cpu(ours), cpu([*ours, *services])
     full = run(sink, how, seconds, waiting=WAITING)

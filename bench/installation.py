@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 
 from bench.idle import cpu_seconds, processes
 from bench.sink import FIRST_BOT
@@ -94,6 +95,11 @@ class Installation:
     def services(self) -> list[int]:
         """The process ids of Postgres and Valkey."""
         return [pid for pid in processes(os.getpid()) if _name(pid) in {"postgres", "valkey-server"}]
+
+    def analyze(self) -> None:
+        """What autovacuum does within a minute of the first rows: tell the planner how large the tables are."""
+        with psycopg.connect(str(self.settings.database_url), autocommit=True) as conn:
+            conn.execute("ANALYZE")
 
     def wait_for_gateway(self, seconds: float = 30) -> None:
         """Until it answers."""
