@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -70,7 +71,7 @@ async def test_a_pause_stops_it_and_a_resume_goes_on_where_it_was(
         at_pause = len(chats(sink, "news"))
         # Another message passes: were anything of the broadcast still going, it would be between.
         await tenant.write(BOT, 1, "are you there?", chat=999)
-        await until(lambda: _said(sink, "are you there?"), "the answer")
+        await until(partial(_said, sink, "are you there?"), "the answer")
         assert len(chats(sink, "news")) == at_pause < 100
         found = await sending.now()
         assert (found.state, found.progress.sent, found.progress.waiting) == ("paused", at_pause, 200 - at_pause)
@@ -107,7 +108,7 @@ async def test_a_reply_does_not_wait_for_a_broadcast(world: World, shard_setting
         for number in range(5):
             before = len(sink.sends())
             await tenant.write(BOT, number + 1, f"q{number}", chat=500 + number)
-            await until(lambda number=number: _said(sink, f"q{number}"), "the reply")
+            await until(partial(_said, sink, f"q{number}"), "the reply")
             # The window in the outbox has a hundred sends and more; those in flight may pass.
             assert sink.texts().index(f"q{number}") - before < 60
         assert (await sending.now()).progress.waiting > 100
