@@ -47,6 +47,7 @@ class Lease:
         self.draining = False
         self.stats: Callable[[], dict[str, Any]] = dict
         self._delay = 0.0
+        self._left = False
         self._one = asyncio.Lock()  # a line is not for two callers at once
 
     @property
@@ -66,6 +67,7 @@ class Lease:
     async def leave(self) -> None:
         """End the membership; what is still owned becomes free with it. Raises Unavailable."""
         async with self._one:
+            self._left = True
             self.deadline = 0.0
             await self._line.fetchrow(queries.LEAVE, self.member_id, seconds=ANSWER_WITHIN)
 
@@ -86,9 +88,10 @@ class Lease:
         """Renew it, over as many connections as it takes. Raises LeaseLost."""
         complained = False
         async with self._one:
-            while True:
+            while not self._left:
                 try:
-                    return await self._renew()
+                    await self._renew()
+                    return
                 except Unavailable as error:
                     if not complained:
                         log.warning("lease.renewal_failed", error=error.detail)

@@ -13,16 +13,21 @@ _DIALOG = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contac
 _LOCKED = """d.tenant_id, d.id, d.channel, d.source, d.address, d.slot, d.contact_id, c.language AS contact_language,
     d.assistant_id, d.mode, d.status, d.last_seq, d.last_text, d.blocked_at IS NOT NULL AS blocked"""
 
+# A dialog's contact, looked up for each dialog. OFFSET 0 keeps the planner from joining contacts first: by tenant
+# alone, before the first ANALYZE of a table that fills, that took 830 ms for 20 of 360 dialogs.
+_CONTACT = """CROSS JOIN LATERAL (
+    SELECT language FROM contacts WHERE tenant_id = d.tenant_id AND id = d.contact_id OFFSET 0) c"""
+
 # Locks dialogs by id, in key order.
 LOCK_BY_ID = f"""
-SELECT {_LOCKED} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+SELECT {_LOCKED} FROM dialogs d {_CONTACT}
 WHERE (d.tenant_id, d.id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
 ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d
 """
 
 # Locks dialogs by where they are, in key order.
 LOCK_BY_ADDRESS = f"""
-SELECT {_LOCKED} FROM dialogs d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+SELECT {_LOCKED} FROM dialogs d {_CONTACT}
 WHERE (d.tenant_id, d.channel, d.source, d.address)
     IN (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]))
 ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d
