@@ -7,6 +7,6 @@ batch      group commit: many callers, one statement       sealing  AES-256-GCM 
 slots      the work-slot function, fixed for life          errors   the typed error tree
 schema     the revision this code knows, and the check of the database
 jobs       background work by slot, as rows                blobs    files in Postgres
-schedules  what becomes a job by the clock
+schedules  what becomes a job by the clock                 joblist  jobs as their tenant sees them
 log        structured logs that redact secrets             metrics  Prometheus over all processes of a host
 """

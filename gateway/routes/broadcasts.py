@@ -10,7 +10,7 @@ from domain.broadcasts import Audience, Broadcast, Button, Recipient
 from domain.broadcasts import service as broadcasts
 from domain.broadcasts.model import BroadcastState, Content, RecipientState
 from domain.bus import Bell, bell_channel
-from domain.kit import jobs
+from domain.kit import joblist
 from domain.kit.db import Conn
 from domain.kit.slots import slot_of, slot_of_bot
 from gateway.call import Call
@@ -209,7 +209,7 @@ async def get_broadcast(call: Call, broadcast_id: UUID) -> BroadcastOut:
     tenant_id = call.member.tenant_id
     async with call.tenant_tx() as conn:
         found = await broadcasts.get(conn, tenant_id=tenant_id, broadcast_id=broadcast_id)
-        broken = await jobs.failure_of(conn, tenant_id=tenant_id, kind=broadcasts.RUN, key=str(broadcast_id))
+        broken = await joblist.failure_of(conn, tenant_id=tenant_id, kind=broadcasts.RUN, key=str(broadcast_id))
     out = _out(found)
     if broken is not None and found.state in {"scheduled", "running"}:
         out.note = f"It stopped after an error ({broken}); pause and resume it to go on."

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from domain.broadcasts.service import RUN as BROADCAST
 from domain.bus import Bell, bell_channel
-from domain.kit import jobs
+from domain.kit import joblist
 from domain.kit.errors import Conflict, bad_cursor
-from domain.kit.jobs import JobView
+from domain.kit.joblist import JobView
 from domain.kit.slots import slot_of
 from gateway.call import Call
 from gateway.paging import Page, PageQuery
@@ -41,7 +41,7 @@ class JobsQuery(PageQuery):
 async def list_jobs(call: Call, query: JobsQuery) -> Page[JobOut]:
     """Newest first."""
     async with call.tenant_tx() as conn:
-        rows = await jobs.list_jobs(
+        rows = await joblist.list_jobs(
             conn,
             tenant_id=call.member.tenant_id,
             before=None if query.cursor is None else _before(query.cursor),
@@ -56,13 +56,13 @@ async def list_jobs(call: Call, query: JobsQuery) -> Page[JobOut]:
 async def get_job(call: Call, job_id: int) -> JobOut:
     """Until it is done."""
     async with call.tenant_tx() as conn:
-        return _out(await jobs.get(conn, tenant_id=call.member.tenant_id, job_id=job_id))
+        return _out(await joblist.get(conn, tenant_id=call.member.tenant_id, job_id=job_id))
 
 
 async def retry_job(call: Call, job_id: int) -> JobOut:
     """It goes on from its progress; one that waits is due now."""
     async with call.tenant_tx() as conn:
-        again = await jobs.retry(conn, tenant_id=call.member.tenant_id, job_id=job_id)
+        again = await joblist.retry(conn, tenant_id=call.member.tenant_id, job_id=job_id)
     await _ring(call)
     return _out(again)
 
@@ -71,10 +71,10 @@ async def cancel_job(call: Call, job_id: int) -> JobOut:
     """It ends at its next step; one that failed is discarded."""
     tenant_id = call.member.tenant_id
     async with call.tenant_tx() as conn:
-        found = await jobs.get(conn, tenant_id=tenant_id, job_id=job_id)
+        found = await joblist.get(conn, tenant_id=tenant_id, job_id=job_id)
         if found.kind == BROADCAST:
             raise Conflict("Pause or cancel the broadcast itself.")
-        cancelled = await jobs.cancel(conn, tenant_id=tenant_id, job_id=job_id)
+        cancelled = await joblist.cancel(conn, tenant_id=tenant_id, job_id=job_id)
     await _ring(call)
     return _out(cancelled)
 

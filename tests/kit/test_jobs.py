@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.kit import jobs
+from domain.kit import joblist, jobs
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.ids import uuid7
@@ -252,7 +252,7 @@ async def test_a_cancelled_job_stops_at_its_next_transaction_and_is_tidied_up(
 
     async def handler(job: Job, context: JobContext) -> None:
         async with db.tenant_tx(tenant) as conn:
-            await jobs.cancel(conn, tenant_id=tenant, job_id=job.id)
+            await joblist.cancel(conn, tenant_id=tenant, job_id=job.id)
         async with context.tx():
             steps.append("went on")
 
@@ -269,8 +269,8 @@ async def test_a_cancelled_job_stops_at_its_next_transaction_and_is_tidied_up(
 async def test_a_cancelled_job_that_waits_does_not_begin(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
     tenant = await enqueue(delay=3600)
     async with db.tenant_tx(tenant) as conn:
-        [view] = await jobs.list_jobs(conn, tenant_id=tenant)
-        await jobs.cancel(conn, tenant_id=tenant, job_id=view.id)
+        [view] = await joblist.list_jobs(conn, tenant_id=tenant)
+        await joblist.cancel(conn, tenant_id=tenant, job_id=view.id)
     [job] = await _claim(db, held)
     await jobs.run(db, job, {})
     assert await _rows(db) == []
