@@ -153,9 +153,9 @@ class Lane:
         self.pump()
 
     def offer(self, row: OutboxRow) -> None:
-        """A row that was just committed: taken unless older ones are still only in Postgres, or it is full here."""
+        """A row that was just committed: taken unless older ones of its kind are only in Postgres yet, or it is full."""
         bulk = row.priority >= BULK
-        if not self._behind and len(self._bulk if bulk else self._replies) < self.place:
+        if bulk not in self._behind and len(self._bulk if bulk else self._replies) < self.place:
             self.add([row])
         else:
             self._behind.add(bulk)

@@ -35,6 +35,16 @@ async def test_a_reply_does_not_wait_for_the_broadcast(bench: Bench) -> None:
     assert dict(bench.sent)[1000] - asked <= 0.05
 
 
+async def test_a_reply_is_taken_at_once_however_much_of_a_broadcast_waits_in_postgres(bench: Bench) -> None:
+    bench.lane.add(row(number, 1 + number, bulk=True) for number in range(HELD))
+    bench.lane.note_rest(bulk=True, more=True)
+    bench.lane.offer(row(1000, 5000))
+    bench.lane.offer(row(1001, 5001, bulk=True))
+    await bench.run(0.2)
+    assert 1000 in bench.ids()
+    assert 1001 not in bench.lane.known
+
+
 async def test_replies_leave_room_for_more_of_them(bench: Bench) -> None:
     bench.lane.add(row(number, 1 + number, bulk=True) for number in range(90))
     for number in range(20):
