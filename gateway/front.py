@@ -267,6 +267,7 @@ class FrontSite(web.BaseSite):
         self._server = await loop.create_server(self._door.front, sock=self._sock, backlog=self._backlog)
 
     async def stop(self) -> None:
-        """Accept nothing new, and let what is being stored be answered."""
-        await super().stop()
+        """Accept nothing new, and let what is being stored be answered; again changes nothing."""
+        if self in self._runner.sites:
+            await super().stop()
         await self._door.stop(STOP_SECONDS)
