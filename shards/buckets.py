@@ -114,7 +114,7 @@ class BotLimits:
         ready = max(self.bot.ready_at(now, ahead=ahead), self.held_until)
         if bulk:
             kept = min(self.rate // 3, max(0, self._replies.count(now) - SPARED))
-            ready = max(ready, self.bot.ready_at(now, ahead=ahead + kept), self._bulk_at + ahead / self.rate)
+            ready = max(ready, self.bot.ready_at(now, ahead=ahead + kept), self._next_bulk(now) + ahead / self.rate)
         return ready
 
     def chat_ready_at(self, chat_id: int, now: float) -> float:
@@ -131,8 +131,7 @@ class BotLimits:
         """Count a send: it is written now."""
         self._count(chat_id, now)
         if bulk:
-            # Up to three late ones are caught up with; the window holds all the same.
-            self._bulk_at = max(self._bulk_at, now - 3 / self.rate) + 1 / self.rate
+            self._bulk_at = self._next_bulk(now) + 1 / self.rate
         else:
             self._replies.take(now)
         if self._probing:
@@ -188,6 +187,10 @@ class BotLimits:
     def idle(self, now: float) -> bool:
         """Whether nothing here would be missed."""
         return not (self.chats or self.holds or self._probing or self.held_until > now or self.bot.count(now))
+
+    def _next_bulk(self, now: float) -> float:
+        """When the broadcast's next send is due; up to three late ones are caught up with."""
+        return max(self._bulk_at, now - 3 / self.rate)
 
     def _count(self, chat_id: int, now: float) -> None:
         self.bot.take(now)

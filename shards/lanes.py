@@ -153,7 +153,7 @@ class Lane:
         self.pump()
 
     def offer(self, row: OutboxRow) -> None:
-        """A row that was just committed: taken unless older ones of its kind are only in Postgres yet, or it is full."""
+        """A row that was just committed: taken unless older ones of its kind are only in Postgres, or it is full."""
         bulk = row.priority >= BULK
         if bulk not in self._behind and len(self._bulk if bulk else self._replies) < self.place:
             self.add([row])
