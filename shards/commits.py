@@ -6,7 +6,7 @@ finish  {answer, handoff, outbox, usage, inbox done} at once, and only if the sl
 Lock order: slots, dialogs, inbox, outbox.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from domain.inbox import service as inbox
 from domain.kit.batch import GroupCommit, all_of
 from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
-from domain.kit.errors import LostOwnership
+from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.fencing import lost_slots
 from domain.outbox import OutboxRow
 from shards.answers import Spoken, speak
@@ -67,8 +67,15 @@ class _Outcome:
 class TurnCommits:
     """The commits of a shard's turns."""
 
-    def __init__(self, db: Database, publisher: Publisher, on_sends: Callable[[Sequence[OutboxRow]], None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        publisher: Publisher,
+        on_sends: Callable[[Sequence[OutboxRow]], None],
+        on_doubt: Callable[[Iterable[int]], None],
+    ) -> None:
         self._db = db
+        self._on_doubt = on_doubt
         self._publisher = publisher
         self._on_sends = on_sends
         self._begins: GroupCommit[Row, int | None] = GroupCommit("turn-begin", self._flush_begins)
@@ -120,9 +127,13 @@ class TurnCommits:
         return [_LOST if row.slot in lost else attempts.get(row.id) for row in rows]
 
     async def _flush_finishes(self, results: Sequence[TurnResult]) -> list[bool | None]:
-        async with self._db.worker_tx() as conn:
-            outcome = await _finish(conn, results)
-            crash_point("answer-written")
+        try:
+            async with self._db.worker_tx() as conn:
+                outcome = await _finish(conn, results)
+                crash_point("answer-written")
+        except Unavailable:
+            self._on_doubt([result.slot for result in results])
+            raise
         crash_point("answer-committed")
         slot_of = {result.dialog_id: result.slot for result in results}
         await self._publisher.publish((events_channel(slot_of[e.dialog_id]), e) for e in outcome.events)

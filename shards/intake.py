@@ -61,6 +61,8 @@ class Intake:
         known_assistant: KnownAssistant,
         instant: Callable[[Assistant, str], Answer | None],
         on_sends: Callable[[Sequence[OutboxRow]], None],
+        on_doubt: Callable[[Iterable[int]], None],
+        recover: Callable[[frozenset[int]], Awaitable[None]],
         noting: Noting,
         clock: Clock,
     ) -> None:
@@ -73,11 +75,14 @@ class Intake:
         self._known_assistant = known_assistant
         self._instant = instant
         self._on_sends = on_sends
+        self._on_doubt = on_doubt
+        self._recover = recover
         self._noting = noting
         self._clock = clock
         self._rung: set[int] = set()
         self.accepted = 0  # rows read since the start
         self._open: set[int] = set()
+        self._doubtful: set[int] = set()  # slots in which nobody knows whether a commit happened
         self._full_look_at = 0.0
         self._wake = asyncio.Event()
         self._accepting: frozenset[int] = frozenset()
@@ -100,6 +105,7 @@ class Intake:
         while True:
             slots = self._due()
             try:
+                await self._clear_doubts()
                 while slots:
                     slots = await self._accept_some(slots)
             except (Unavailable, LostOwnership) as error:
@@ -126,6 +132,13 @@ class Intake:
     def forget(self, slots: frozenset[int]) -> None:
         """These are not ours any more."""
         self._open -= slots
+        self._doubtful -= slots
+
+    async def _clear_doubts(self) -> None:
+        """What such a commit has left comes first in its conversations."""
+        if doubtful := frozenset(self._doubtful & self._open):
+            await self._recover(doubtful)
+        self._doubtful -= doubtful
 
     def _due(self) -> list[int]:
         """The slots that rang; all of them every second, however much rings: a bell may have been lost."""
@@ -199,7 +212,11 @@ class Intake:
         self._idle.clear()
         try:
             await self._commit(batch)
-        except (Unavailable, LostOwnership):
+        except Unavailable:
+            self._doubtful |= slots
+            self._on_doubt(slots)
+            raise
+        except LostOwnership:
             raise
         except RowsMoved:
             log.info("inbox.rows_moved", rows=len(batch))  # what is ready still is read again

@@ -6,7 +6,7 @@ are taken over as they are committed (`push`); a look at the outbox every second
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from domain.bots import Bot
 from domain.bus import Publisher
@@ -61,6 +61,7 @@ class Sender:
         self._lanes: dict[int, Lane] = {}
         self._open: set[int] = set()
         self._looked: set[int] = set()  # open slots whose older rows have been read
+        self._doubted: set[int] = set()  # slots that got older rows, perhaps, since the look that runs has begun
         self._wake = asyncio.Event()
         self._tasks = Tasks("outbox")
         self._reported_at = self._evicted_at = self._bulk_at = 0.0
@@ -84,6 +85,12 @@ class Sender:
         for row in rows:
             if row.slot in self._looked and self._ownership.owns(row.slot):
                 self._lane(row.bot_id, row.slot).offer(row)
+
+    def doubt(self, slots: Iterable[int]) -> None:
+        """Nobody knows whether a commit in these happened: sends that it left are read before newer ones are taken."""
+        self._looked.difference_update(slots)
+        self._doubted.update(slots)
+        self.ring()
 
     async def run(self) -> None:
         """Eternal: find what waits."""
@@ -192,8 +199,9 @@ class Sender:
         slots = sorted(self._open)
         if not slots:
             return
+        self._doubted.clear()
         await self._read(slots, bulk=False)
-        self._looked |= self._open.intersection(slots)
+        self._looked |= self._open.intersection(slots) - self._doubted
         now = self._clock.monotonic()
         if now >= self._bulk_at and sum(lane.waiting for lane in self._lanes.values()) < MAX_BULK:
             self._bulk_at = now + LOOK_EVERY * 0.9

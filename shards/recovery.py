@@ -48,7 +48,7 @@ class Recovery:
 
     async def gained(self, slots: frozenset[int]) -> None:
         """Read what waits there."""
-        await self._recover(slots)
+        await self.recover(slots)
         self._open |= slots
 
     def freeze(self, slots: frozenset[int]) -> frozenset[int]:
@@ -71,9 +71,10 @@ class Recovery:
             owed = await inbox.fetch_owed(conn, slots=slots) if slots else []
         missed = frozenset(slot for slot, row in owed if not self._conversations.knows(row)) & self._open
         if missed:
-            await self._recover(missed)
+            await self.recover(missed)
 
-    async def _recover(self, slots: frozenset[int]) -> None:
+    async def recover(self, slots: frozenset[int]) -> None:
+        """Read what is owed there, and queue what is in nobody's queue. Raises Unavailable, LostOwnership."""
         after = 0
         while True:
             async with self._db.worker_tx() as conn:

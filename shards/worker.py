@@ -95,8 +95,9 @@ class Worker:
         self.bots = self._make_bots()
         self._marks = DeliveryMarks(db, publisher)
         self.sender = self._make_sender()
-        self._commits = TurnCommits(db, publisher, self.sender.push)
+        self._commits = TurnCommits(db, publisher, self.sender.push, self.sender.doubt)
         self.conversations = Conversations(self._make_turn)
+        self.recovery = Recovery(db, self.ownership, self.bots, self.conversations, clock)
         self.intake = Intake(
             db=db,
             publisher=publisher,
@@ -107,6 +108,8 @@ class Worker:
             known_assistant=self._directory.known_assistant,
             instant=self._instant,
             on_sends=self.sender.push,
+            on_doubt=self.sender.doubt,
+            recover=self.recovery.recover,
             noting=self._make_noting(),
             clock=clock,
         )
@@ -115,7 +118,6 @@ class Worker:
             db=db, ownership=self.ownership, publisher=publisher, embedder=clients.embedder, clock=clock
         )
         self._turn_parts = self._make_turn_parts()
-        self.recovery = Recovery(db, self.ownership, self.bots, self.conversations, clock)
         # Bots first: everyone after them asks for them. Recovery before intake: older rows come first in their queues.
         for user in (self.bots, self.sender, self.recovery, self.intake, self.jobs):
             self.ownership.add_user(user)
