@@ -38,7 +38,8 @@ from shards.turn import TURNS
 log = logger(__name__)
 
 BATCH = 500  # rows accepted in one transaction
-FAIR_SHARE = 4  # rows of one slot in a batch, however many slots have some
+READ_MAX = 1000  # rows read at once
+FAIR_SHARE = 16  # rows of one slot among them, however many slots have some
 LOOK_EVERY = 1.0  # seconds
 
 FindBot = Callable[[int], Awaitable[Bot | None]]
@@ -163,7 +164,7 @@ class Intake:
         """Accept one batch; returns the slots that may have more."""
         share = max(FAIR_SHARE, BATCH // len(slots))
         async with self._db.worker_read() as conn:
-            rows = await inbox.fetch_ready(conn, slots=slots, limit=share)
+            rows = await inbox.fetch_ready(conn, slots=slots, share=share, limit=READ_MAX)
         if not rows:
             return []
         self.accepted += len(rows)
@@ -172,6 +173,8 @@ class Intake:
             await self._bury(row, reason)
         for batch in _batches(understood):
             await self._accept(batch)
+        if len(rows) == READ_MAX:
+            return [slot for slot in slots if slot in self._open]
         counts = Counts(row.slot for row in rows)
         return [slot for slot, count in counts.items() if count >= share and slot in self._open]
 

@@ -34,7 +34,7 @@ _COLUMNS = """i.tenant_id, i.id, i.slot, i.channel, i.source, i.source_id, i.raw
 FETCH_READY = f"""
 SELECT {_COLUMNS} FROM unnest($1::smallint[]) AS s (slot) CROSS JOIN LATERAL (
     SELECT * FROM inbox WHERE slot = s.slot AND state = 'ready' ORDER BY id LIMIT $2) i
-ORDER BY i.id
+ORDER BY i.id LIMIT $3
 """
 
 # Accepted rows, and rows that were running when their owner was lost, with id > $2, oldest first.
@@ -127,9 +127,9 @@ async def insert_arrivals(conn: Conn, arrivals: Sequence[Arrival]) -> set[tuple[
     return {(row["channel"], row["source"], row["source_id"]) for row in rows}
 
 
-async def fetch_ready(conn: Conn, *, slots: Sequence[int], limit: int) -> list[InboxRow]:
-    """Rows that are not in their dialog yet, oldest first, at most `limit` of each slot."""
-    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, limit)]
+async def fetch_ready(conn: Conn, *, slots: Sequence[int], share: int, limit: int) -> list[InboxRow]:
+    """Rows that are not in their dialog yet, oldest first: at most `share` of each slot, and `limit` in all."""
+    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, share, limit)]
 
 
 async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limit: int) -> list[InboxRow]:
