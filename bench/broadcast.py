@@ -45,6 +45,16 @@ def _draft(tenant: UUID, bot_id: int, person: int, text: str, priority: int) -> 
     return OutboxDraft(tenant, slot, bot_id, uuid7(), uuid7(), chat, 0, 1, "sendMessage", payload, priority)
 
 
+async def _set_rate(settings: Settings, rate: int) -> None:
+    """Before the shard reads its bots."""
+    db = await Database.open(settings, worker=1, name="bench")
+    try:
+        async with db.worker_tx() as conn:
+            await conn.execute("UPDATE bots SET rate = $1, updated_at = now()", rate)
+    finally:
+        await db.close()
+
+
 async def _load(settings: Settings, bots: int, rate: int, seconds: float) -> dict[str, float]:
     """Fill the outboxes, then put replies beside them; returns when (monotonic) each reply was committed."""
     db = await Database.open(settings, app=1, worker=2, name="bench")
@@ -52,7 +62,6 @@ async def _load(settings: Settings, bots: int, rate: int, seconds: float) -> dic
     try:
         async with db.worker_tx() as conn:
             tenants = {row["id"]: row["tenant_id"] for row in await conn.fetch("SELECT id, tenant_id FROM bots")}
-            await conn.execute("UPDATE bots SET rate = $1, updated_at = now()", rate)
         for number in range(bots):
             bot_id = FIRST_BOT + number
             count = int(rate * (seconds + STARTING))
@@ -125,6 +134,7 @@ def run(bots: int, rate: int, seconds: float) -> dict[str, float]:
         with installation(f"http://127.0.0.1:{port}", count=bots, mode="webhook", gateways=0, shards=0) as found:
             file = found.settings.replyx_data_dir / "writes.json"
             given = {name.upper(): str(v) for name, v in found.settings.model_dump().items() if v not in (None, "")}
+            asyncio.run(_set_rate(found.settings, rate))
             with child("bench.written", str(file), env={**given, "REPLYX_INSTANCE": "shard-00"}):
                 committed = asyncio.run(_load(found.settings, bots, rate, seconds))
                 _wait(port, int(bots * rate * (seconds + 1.5)))
