@@ -5,6 +5,7 @@ Redis keys: `{login:...}:tries` (sign-in counters). Tables: none of its own; eve
 
 __main__    settings, logs, the server                    server      listening socket, signals, phases of shutdown
 app         create_app: middleware and every route        services    what a request may use, opened once a process
+front       webhooks, read before aiohttp
 routing     the route table: Route, how it is mounted     openapi     OpenAPI 3.1 from the same table
 call        who calls and with what                       bodies      JSON and upload bodies, with limits and deadlines
 problems    errors to RFC 9457 problem JSON               middleware  request id, access log, metrics, headers
