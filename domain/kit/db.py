@@ -118,10 +118,7 @@ async def _transaction(pool: Pool) -> AsyncIterator[Conn]:
         try:
             yield conn
         except TimeoutError:
-            # What does not answer would not answer a ROLLBACK either, and whatever cut this line cut its neighbours:
-            # each would cost its caller the same time again.
-            conn.terminate()
-            await pool.expire_connections()
+            conn.terminate()  # what does not answer would not answer a ROLLBACK either
             raise
 
 
@@ -134,6 +131,11 @@ async def _connection(pool: Pool) -> AsyncIterator[Conn]:
     try:
         try:
             yield conn
+        except (TimeoutError, asyncpg.InterfaceError):
+            # Whatever cut this line cut its neighbours: each would cost its caller the same time again.
+            conn.terminate()
+            await pool.expire_connections()
+            raise
         finally:
             await pool.release(conn)
     except GONE as error:

@@ -62,7 +62,7 @@ async def zombie(run: Run) -> None:
         victim.kept = False
         await run.flurry()
         victim.kill(signal.SIGSTOP)
-        await asyncio.sleep(TTL + run.rng.uniform(0.5, 2.0))
+        await asyncio.sleep(TTL + run.rng.uniform(2.0, 3.0))
         owners = await run.stack.owners()
         run.expect(victim.name not in owners and "" not in owners, f"the slots were not taken over: {owners}")
         sent = await _sent_by(run)
