@@ -13,6 +13,7 @@ from ops.embedded import EmbeddedPostgres, EmbeddedValkey
 
 ROOT = Path(__file__).parents[2]
 LOOK_EVERY = 0.05  # seconds between looks at a process
+REMIND_EVERY, REMEMBERED = 1.0, 5  # seconds between announcements of the same death, and of how many of the last ones
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -128,7 +129,7 @@ class Keeper:
     def __init__(self, programs: Callable[[], list[Program]], died: Callable[[int], Awaitable[bool]]) -> None:
         self._programs = programs
         self._died = died
-        self._seen: set[int] = set()
+        self._seen: dict[int, float] = {}  # the dead, and when they were last announced
         self.announces = True
         self.restarts = True
 
@@ -138,11 +139,19 @@ class Keeper:
             for program in self._programs():
                 if program.kept and program.starts and program.code is not None:
                     await self._tend(program)
+            await self._remind()
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _remind(self) -> None:
+        """What a process sent in its last moment may make it a member after it was declared dead."""
+        now = asyncio.get_running_loop().time()
+        for pid, told_at in list(self._seen.items())[-REMEMBERED:]:
+            if self.announces and now - told_at >= REMIND_EVERY and await self._died(pid):
+                self._seen[pid] = now
 
     async def _tend(self, program: Program) -> None:
         if program.pid not in self._seen and self.announces and await self._died(program.pid):
-            self._seen.add(program.pid)  # else the database is away, and will not take the shard's own word either
+            self._seen[program.pid] = asyncio.get_running_loop().time()  # else the database is away: later
         # Others may have started it meanwhile, or want it dead.
         if self.restarts and program.kept and program.code is not None:
             program.start()
