@@ -196,7 +196,7 @@ class Stack:
         await self._until(self._is_shared, "the shards do not share the slots", seconds)
 
     async def _is_shared(self) -> bool:
-        names = {shard.name for shard in self.shards if shard.alive}
+        names = {shard.name for shard in self.shards if shard.alive or shard.kept}
         owners = await self.owners()
         fair = SLOTS / len(names) / 2
         return owners.keys() == names and sum(owners.values()) == SLOTS and min(owners.values()) > fair
@@ -219,9 +219,7 @@ class Stack:
         self.keeping.announces = self.keeping.restarts = True
         for program in self.programs:
             program.kill(18)  # SIGCONT
-            program.kept = True
-            if not program.alive:
-                program.start()
+            program.kept = True  # the keeper starts it, once it has told of its death
         await self.shared(seconds)
 
     async def _until(self, check: Callable[[], Any], what: str, seconds: float) -> None:
