@@ -11,6 +11,7 @@ from domain.clients.telegram import Done, NotSent, Outcome, Refused, Unknown
 GIVE_UP_AFTER = 24 * 3600.0  # seconds since the send was asked for; no outage of Telegram has been longer
 MIN_ATTEMPTS = 8  # before giving up, however old the send is: somebody may have asked for it again
 BACKOFF_MAX = 60.0  # seconds
+TOKEN_PAUSE = 5.0  # seconds a send waits whose token was refused: by then its bot is stopped, or has another one
 TEXT_MAX = 4096  # code points of a message; half of it always fits
 
 Fix = Literal["plain", "markup", "thread", "reply", "split", "new"]
@@ -19,6 +20,7 @@ Payload = dict[str, Any]
 # What may be repeated without anybody seeing it: when nobody knows whether it arrived, it is simply sent again.
 REPEATABLE = frozenset({"editMessageText", "editMessageReplyMarkup", "deleteMessage", "answerCallbackQuery"})
 
+TOKEN_REFUSED = "Telegram does not accept this bot's token any more."
 _TOKEN_DEAD = (
     "logged out",
     "bot has already been closed",
@@ -86,7 +88,8 @@ def _refused(outcome: Refused, attempts: int, age: float) -> Verdict:
         # Waiting is not failing: a flood hold never uses up the attempts.
         return Verdict("retry", delay=outcome.retry_after or 5.0, flood=True, reason=outcome.description)
     if outcome.code == 401 or text == "not found" or _has(text, _TOKEN_DEAD):
-        return Verdict("failed", reason="Telegram does not accept this bot's token any more.", token_dead=True)
+        # Nothing is wrong with the message: it waits with its bot, and goes out with the bot's next token.
+        return Verdict("retry", delay=TOKEN_PAUSE, reason=TOKEN_REFUSED, token_dead=True)
     moved = outcome.parameters.get("migrate_to_chat_id")
     if moved is not None:
         return Verdict("retry", moved_to=int(moved), reason=outcome.description)
