@@ -4,11 +4,12 @@ And what an owner finds that lost sight of a row: a commit whose confirmation wa
 nobody's queue. So the owned slots are looked through every few seconds.
 """
 
+import asyncio
+
 from domain.bots.updates import Poisoned
 from domain.dialogs import service as dialogs
 from domain.inbox import InboxRow
 from domain.inbox import service as inbox
-from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.fencing import lost_slots
@@ -27,20 +28,27 @@ LOOK_EVERY = 5.0  # seconds between looks for rows that nobody here knows of
 class Recovery:
     """Puts the unanswered rows of slots into their conversations."""
 
-    def __init__(
-        self, db: Database, ownership: Ownership, bots: BotRegistry, conversations: Conversations, clock: Clock
-    ) -> None:
+    def __init__(self, db: Database, ownership: Ownership, bots: BotRegistry, conversations: Conversations) -> None:
         self._db = db
         self._ownership = ownership
         self._bots = bots
         self._conversations = conversations
-        self._clock = clock
         self._open: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def ring(self) -> None:
+        """A dead letter was retried: its row is in nobody's queue."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Eternal: look for rows that are in nobody's queue."""
         while True:
-            await self._clock.sleep(LOOK_EVERY)
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
             try:
                 await self._look()
             except (Unavailable, LostOwnership) as error:

@@ -97,7 +97,7 @@ class Worker:
         self.sender = self._make_sender()
         self._commits = TurnCommits(db, publisher, self.sender.push, self.sender.doubt)
         self.conversations = Conversations(self._make_turn)
-        self.recovery = Recovery(db, self.ownership, self.bots, self.conversations, clock)
+        self.recovery = Recovery(db, self.ownership, self.bots, self.conversations)
         self.intake = Intake(
             db=db,
             publisher=publisher,
@@ -131,6 +131,8 @@ class Worker:
         match received:
             case Bell(slot=slot, what="inbox"):
                 self.intake.ring(slot)
+            case Bell(what="owed"):
+                self.recovery.ring()
             case Bells(slots=slots):
                 self.intake.ring_all(slots)
             case Listening(slot=slot):

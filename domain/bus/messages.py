@@ -12,11 +12,14 @@ from domain.kit.ids import json_id
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """bell channel: look at what is due in this slot. `what` says where to look first."""
+    """bell channel: look at what is due in this slot. `what` says where to look first.
+
+    `owed`: an arrival that is in its dialog already waits for its answer again.
+    """
 
     tag: ClassVar[str] = "bell"
     slot: int
-    what: Literal["inbox", "outbox", "jobs"]
+    what: Literal["inbox", "owed", "outbox", "jobs"]
 
     def fields(self) -> dict[str, Any]:
         """The wire fields."""

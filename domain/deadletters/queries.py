@@ -39,7 +39,7 @@ GET_UNSENT = f"{_UNSENT} AND id = $3"
 REVIVE = """
 UPDATE inbox SET state = CASE WHEN message_seq IS NULL THEN 'ready' ELSE 'accepted' END, attempts = 0, error = NULL,
     done_at = NULL
-WHERE tenant_id = $1 AND id = $2 AND state = 'dead' RETURNING slot
+WHERE tenant_id = $1 AND id = $2 AND state = 'dead' RETURNING slot, state
 """
 
 # An arrival is thrown away; its key stays, so that it cannot arrive again.

@@ -50,10 +50,11 @@ async def retry(conn: Conn, *, tenant_id: UUID | None, letter_id: str) -> Retrie
             conn, tenant_id=letter.tenant_id, dialog_id=letter.dialog_id, message_id=letter.message_id
         )
         return Retried(letter.tenant_id, Bell(resent.slot, "outbox"), letter.dialog_id, resent.events)
-    slot = await conn.fetchval(queries.REVIVE, letter.tenant_id, letter.row_id)
-    if slot is None:
+    row = await conn.fetchrow(queries.REVIVE, letter.tenant_id, letter.row_id)
+    if row is None:
         raise _gone()
-    return Retried(letter.tenant_id, Bell(slot, "inbox"), letter.dialog_id)
+    bell = Bell(row["slot"], "inbox" if row["state"] == "ready" else "owed")
+    return Retried(letter.tenant_id, bell, letter.dialog_id)
 
 
 async def discard(conn: Conn, *, tenant_id: UUID | None, letter_id: str) -> None:

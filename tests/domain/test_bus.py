@@ -34,6 +34,7 @@ from domain.kit.tasks import Tasks
 BELL = Bell(2, "inbox")
 EXAMPLES: list[Signal] = [
     Bell(17, "inbox"),
+    Bell(18, "owed"),
     Bell(0, "outbox"),
     Bell(1023, "jobs"),
     Bells((1, 17, 1023)),

@@ -2,10 +2,15 @@
 
 from uuid import UUID
 
+import pytest
+
+from domain.bus import Publisher, bell_channel
 from domain.deadletters import service as deadletters
 from domain.deadletters.rules import letter_id
 from domain.dialogs import resending
+from domain.kit.redis import connect
 from domain.kit.settings import Settings
+from shards import recovery
 from tests.shards.world import Sink, Tenant, World, answered, refusal, running_worker, until
 
 
@@ -16,8 +21,12 @@ async def _letters(tenant: Tenant) -> list[str]:
 
 
 async def _retry(tenant: Tenant, letter: str) -> None:
+    """As the API does it: commit, then ring."""
     async with tenant.world.db.tenant_tx(tenant.id) as conn:
-        await deadletters.retry(conn, tenant_id=tenant.id, letter_id=letter)
+        retried = await deadletters.retry(conn, tenant_id=tenant.id, letter_id=letter)
+    redis = connect(tenant.world.settings.redis_dsn)
+    await Publisher(redis).publish([(bell_channel(retried.bell.slot), retried.bell)])
+    await redis.aclose()
 
 
 async def test_a_retried_arrival_is_answered_once(world: World, shard_settings: Settings, sink: Sink) -> None:
@@ -47,6 +56,24 @@ async def test_a_retried_arrival_is_answered_once(world: World, shard_settings: 
     assert [row["state"] for row in rows] == ["done", "done"]
     assert max(row["attempts"] for row in rows) <= 1  # they begin anew; an instant answer counts none
     assert await _letters(tenant) == []
+
+
+async def test_an_answer_is_asked_for_again_by_a_bell(
+    world: World, shard_settings: Settings, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the next look of the recovery."""
+    monkeypatch.setattr(recovery, "LOOK_EVERY", 3600.0)
+    tenant = await world.add_tenant()
+    await tenant.add_bot(1001)
+    async with running_worker(shard_settings):
+        await tenant.write(1001, 1, "first")
+        await answered([tenant], ["first"])
+        async with world.db.worker_tx() as conn:
+            await conn.execute("DELETE FROM messages WHERE role = 'assistant'")
+            await conn.execute("UPDATE inbox SET state = 'dead', error = 'x'")
+        [letter] = await _letters(tenant)
+        await _retry(tenant, letter)
+        await answered([tenant], ["first"])
 
 
 async def test_a_refused_answer_is_sent_again_and_arrives(world: World, shard_settings: Settings, sink: Sink) -> None:
