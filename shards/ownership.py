@@ -59,7 +59,6 @@ class Ownership:
         self._opening: set[int] = set()
         self._leaving: set[int] = set()
         self._sightings = Sightings(TTL)
-        self._doubtful = False  # whether the database may hold slots as ours that we do not hold
         self._short = False  # whether slots that should be ours are not
         self._wake = asyncio.Event()
         self._users: list[SlotUser] = []
@@ -156,7 +155,6 @@ class Ownership:
         except Unavailable as error:
             log.warning("ownership.database_away", error=error.detail)
         except TimeoutError:
-            self._doubtful = True  # it may have happened in the middle of a taking
             log.warning("ownership.database_away", error=f"no answer in {ANSWER_WITHIN} s")
 
     async def _reconcile(self) -> None:
@@ -172,26 +170,25 @@ class Ownership:
         self._short = taken < len(missing)
 
     async def _members(self) -> list[queries.Member]:
-        doubtful, self._doubtful = self._doubtful, False
-        try:
-            async with self._db.worker_tx() as conn:
-                members = await queries.fetch_live(conn)
-                unchanged = self._sightings.unchanged(members, self._clock.monotonic())
-                await queries.bury_unchanged(conn, unchanged)
-                if doubtful:
-                    await conn.execute(queries.RELEASE_STRAYS, self.member_id, sorted(self.held))
-        except BaseException:
-            self._doubtful |= doubtful
-            raise
+        async with self._db.worker_tx() as conn:
+            members = await queries.fetch_live(conn)
+            unchanged = self._sightings.unchanged(members, self._clock.monotonic())
+            await queries.bury_unchanged(conn, unchanged)
+            strays = self._compare(await queries.fetch_owned(conn, member_id=self.member_id))
+            if strays:
+                await queries.release(conn, member_id=self.member_id, epochs=strays)
         return [member for member in members if member not in unchanged]
 
+    def _compare(self, owned: dict[int, int]) -> dict[int, int]:
+        """What is `owned` by the database and not held: a taking or a release whose confirmation was lost, or a release
+        under way. Raises LeaseLost when it is the other way round; only the loop that looks adds to `held`."""
+        if taken := [slot for slot, epoch in self.held.items() if owned.get(slot) != epoch]:
+            raise LeaseLost(f"{len(taken)} slots were taken from us")
+        return {slot: epoch for slot, epoch in owned.items() if slot not in self.held}
+
     async def _acquire(self, slots: list[int]) -> int:
-        try:
-            async with self._db.worker_tx() as conn:
-                taken = await queries.acquire(conn, member_id=self.member_id, slots=slots)
-        except Unavailable:
-            self._doubtful = True
-            raise
+        async with self._db.worker_tx() as conn:
+            taken = await queries.acquire(conn, member_id=self.member_id, slots=slots)
         if not taken or self.lease.draining:
             return 0  # what came while a drain began is freed as we leave
         self.held.update(taken)
@@ -230,15 +227,13 @@ class Ownership:
     async def _release(self, slots: frozenset[int]) -> None:
         if not slots:
             return
-        for slot in slots:
-            self.held.pop(slot, None)
+        epochs = {slot: self.held.pop(slot) for slot in sorted(slots) if slot in self.held}
         for user in self._users:
             user.forget(slots)
         try:
             async with self._db.worker_tx() as conn:
-                await conn.execute(queries.RELEASE, self.member_id, sorted(slots))
-        except Unavailable as error:
-            self._doubtful = True  # freed again at the next look that reaches the database
+                await queries.release(conn, member_id=self.member_id, epochs=epochs)
+        except Unavailable as error:  # the next look that reaches the database finds them, and frees them again
             log.warning("ownership.release_unconfirmed", slots=len(slots), error=error.detail)
             return
         log.info("ownership.released", slots=len(slots), held=len(self.held))

@@ -1,6 +1,6 @@
 """SQL of membership and slots. Lease times come from the database's clock only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,30 +32,33 @@ BURY_UNCHANGED = "DELETE FROM shard_members WHERE id = $1 AND expires_at = $2"
 # Who is alive.
 LIVE = "SELECT id, host, program, draining, expires_at FROM shard_members WHERE expires_at > clock_timestamp()"
 
-# Takes free slots: released, or of a member that is gone. The epoch of each goes up.
+# Takes free slots: released, or of a member that is gone. The epoch of each goes up. Who is gone is decided among the
+# owners that this statement saw at its beginning: when a row lock shows a newer owner, that one joined after we looked
+# at the members, and is not to be mistaken for a dead one.
 ACQUIRE = """
-WITH free AS (
+WITH gone AS MATERIALIZED (
+    SELECT member_id FROM slot_owners
+    WHERE member_id IS NOT NULL AND member_id NOT IN (SELECT id FROM shard_members)
+), free AS (
     SELECT slot FROM slot_owners
-    WHERE slot = ANY($2::smallint[])
-        AND (member_id IS NULL OR member_id NOT IN (SELECT id FROM shard_members))
+    WHERE slot = ANY($2::smallint[]) AND (member_id IS NULL OR member_id IN (SELECT member_id FROM gone))
     ORDER BY slot FOR UPDATE SKIP LOCKED)
 UPDATE slot_owners o SET member_id = $1, epoch = o.epoch + 1 FROM free
 WHERE o.slot = free.slot AND EXISTS (SELECT 1 FROM shard_members WHERE id = $1 AND expires_at > clock_timestamp())
 RETURNING o.slot, o.epoch
 """
 
-# Hands slots over; waits for commits that hold them FOR SHARE.
+# What is ours by the database.
+OWNED = "SELECT slot, epoch FROM slot_owners WHERE member_id = $1"
+
+# Hands slots over; waits for commits that hold them FOR SHARE. One that was released and taken anew since has another
+# epoch, and stays.
 RELEASE = """
 UPDATE slot_owners SET member_id = NULL
 WHERE slot IN (
-    SELECT slot FROM slot_owners WHERE member_id = $1 AND slot = ANY($2::smallint[]) ORDER BY slot FOR UPDATE)
-"""
-
-# Frees what the database says is ours and we do not hold: a release or a taking whose confirmation was lost.
-RELEASE_STRAYS = """
-UPDATE slot_owners SET member_id = NULL
-WHERE slot IN (
-    SELECT slot FROM slot_owners WHERE member_id = $1 AND NOT slot = ANY($2::smallint[]) ORDER BY slot FOR UPDATE)
+    SELECT slot FROM slot_owners
+    WHERE member_id = $1 AND (slot, epoch) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
+    ORDER BY slot FOR UPDATE)
 """
 
 
@@ -84,3 +87,13 @@ async def acquire(conn: Conn, *, member_id: str, slots: list[int]) -> dict[int, 
     """Bury the dead and take what is free of `slots`; returns slot -> epoch of those taken."""
     await conn.execute(BURY)
     return {row["slot"]: row["epoch"] for row in await conn.fetch(ACQUIRE, member_id, slots)}
+
+
+async def fetch_owned(conn: Conn, *, member_id: str) -> dict[int, int]:
+    """slot -> epoch of what the database says is ours."""
+    return {row["slot"]: row["epoch"] for row in await conn.fetch(OWNED, member_id)}
+
+
+async def release(conn: Conn, *, member_id: str, epochs: Mapping[int, int]) -> None:
+    """Give up slots that we hold, or held, under these epochs."""
+    await conn.execute(RELEASE, member_id, list(epochs), list(epochs.values()))

@@ -67,6 +67,9 @@ class Member:
 
     async def start(self) -> None:
         await self.ownership.join()
+        self.start_looking()
+
+    def start_looking(self) -> None:
         self.tasks.eternal("lease", self.ownership.lease.run())
         self.tasks.eternal("ownership", self.ownership.run())
 

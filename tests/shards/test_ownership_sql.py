@@ -110,9 +110,8 @@ class Deployment(RuleBasedStateMachine):
     def release(self, data: st.DataObject) -> None:
         member = self.members[data.draw(st.sampled_from(sorted(self.members)))]
         slots = data.draw(st.lists(st.sampled_from(SLOTS), unique=True))
-        for slot in slots:
-            member.held.pop(slot, None)
-        self.do(self.conn.execute(queries.RELEASE, member.name, slots))
+        epochs = {slot: member.held.pop(slot) for slot in slots if slot in member.held}
+        self.do(queries.release(self.conn, member_id=member.name, epochs=epochs))
 
     @precondition(lambda self: self.members)
     @rule(data=st.data())

@@ -180,7 +180,8 @@ async def test_slots_whose_release_was_not_confirmed_are_released_again(
 ) -> None:
     async with running_worker(shard_settings, "shard-00") as one:
         with monkeypatch.context() as patch:
-            patch.setattr(queries, "RELEASE", "SELECT $1::text, $2::smallint[], pg_terminate_backend(pg_backend_pid())")
+            broken = "SELECT $1::text, $2::smallint[], $3::bigint[], pg_terminate_backend(pg_backend_pid())"
+            patch.setattr(queries, "RELEASE", broken)
             await one.ownership.hand_over(frozenset(range(100)))
         async with running_worker(shard_settings, "shard-01") as two:
             await shared(one, two)
