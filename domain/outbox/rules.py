@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 # What may be repeated without anybody seeing it: when nobody knows whether it arrived, it is simply sent again.
 REPEATABLE = frozenset({"editMessageText", "editMessageReplyMarkup", "deleteMessage", "answerCallbackQuery"})
 
-TOKEN_REFUSED = "Telegram does not accept this bot's token any more."
+TOKEN_REFUSED = "Telegram does not accept this bot's token any more."  # noqa: S105 a sentence
 _TOKEN_DEAD = (
     "logged out",
     "bot has already been closed",
