@@ -164,7 +164,9 @@ def _queue(
         if dialog.blocked:
             marks.append((dialog_id, "blocked", None, BLOCKED))
             continue
-        draft = MessageDraft(id=uuid7(), role="assistant", text=wanted.text, delivery="queued", receipt=receipt)
+        draft = MessageDraft(
+            id=uuid7(), role="assistant", text=wanted.text, delivery="queued", receipt=receipt, quiet=True
+        )
         unit.append(dialog, draft)
         marks.append((dialog_id, "queued", draft.id, None))
         sends.append(_send(dialog, draft.id, payload))

@@ -43,8 +43,10 @@ class DialogLog:
     def append(self, dialog: LockedDialog, draft: MessageDraft) -> int:
         """Append a message; returns its seq. A customer's message reopens a closed dialog."""
         dialog.last_seq += 1
-        dialog.last_text = draft.text[:_PREVIEW]
         dialog.touched = True
+        if not draft.quiet:
+            dialog.last_text = draft.text[:_PREVIEW]
+            dialog.spoken = True
         if draft.role == "customer":
             dialog.status = "open"
         self._messages.append((dialog, dialog.last_seq, draft))
@@ -108,8 +110,7 @@ class DialogLog:
             await self._conn.execute(queries.SET_DELIVERY, *_columns(self._deliveries))
         touched = [d for d in self._dialogs.values() if d.touched]
         if touched:
-            saved = ((d.tenant_id, d.id, d.last_seq, d.last_text, d.mode, d.status, d.blocked) for d in touched)
-            await self._conn.execute(queries.SAVE_DIALOGS, *_columns(saved))
+            await self._conn.execute(queries.SAVE_DIALOGS, *_columns(_saved(dialog) for dialog in touched))
         return sorted([*self._message_events(stamp), *self._other_events()], key=lambda event: event.seq)
 
     def _event(self, dialog: LockedDialog, kind: str, payload: dict[str, Any]) -> None:
@@ -124,6 +125,19 @@ class DialogLog:
     def _other_events(self) -> Iterable[DialogEvent]:
         for dialog, seq, kind, payload in self._events:
             yield DialogEvent(dialog.tenant_id, dialog.id, seq, kind, {"seq": seq, **payload})
+
+
+def _saved(dialog: LockedDialog) -> tuple[object, ...]:
+    return (
+        dialog.tenant_id,
+        dialog.id,
+        dialog.last_seq,
+        dialog.last_text,
+        dialog.mode,
+        dialog.status,
+        dialog.blocked,
+        dialog.spoken,
+    )
 
 
 def _message_row(dialog: LockedDialog, seq: int, draft: MessageDraft) -> tuple[object, ...]:

@@ -56,6 +56,7 @@ class LockedDialog:
     last_text: str = ""
     blocked: bool = False
     touched: bool = False
+    spoken: bool = False  # something was said: it moves to the top of the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class MessageDraft:
     """A message to append; `id` is given so that a turn can name its answer before the commit.
 
     `attachments` and `context` are as `attachments.described` and `updates.Incoming` make them. `reply_to` is
-    Telegram's id of the message it answers, for the send; it is not stored.
+    Telegram's id of the message it answers, for the send; it is not stored. `quiet`: said to many at once, so the list
+    of dialogs neither moves this one nor shows it.
     """
 
     id: UUID
@@ -101,6 +103,7 @@ class MessageDraft:
     attachments: list[dict[str, Any]] = field(default_factory=list)
     context: dict[str, Any] | None = None
     reply_to: int | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,14 @@ INSERT INTO dialog_events (tenant_id, dialog_id, seq, kind, payload)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::jsonb[])
 """
 
-# Writes back what the transaction changed of its locked dialogs.
+# Writes back what the transaction changed of its locked dialogs. Only what is said moves a dialog in the list: what is
+# told of it (a message was delivered) changes no index.
 SAVE_DIALOGS = """
 UPDATE dialogs d SET last_seq = t.last_seq, last_text = t.last_text, mode = t.mode, status = t.status,
-    last_message_at = now(), blocked_at = CASE WHEN t.blocked THEN coalesce(d.blocked_at, now()) END
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[])
-    AS t (tenant_id, id, last_seq, last_text, mode, status, blocked)
+    last_message_at = CASE WHEN t.spoken THEN now() ELSE d.last_message_at END,
+    blocked_at = CASE WHEN t.blocked THEN coalesce(d.blocked_at, now()) END
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[])
+    AS t (tenant_id, id, last_seq, last_text, mode, status, blocked, spoken)
 WHERE d.tenant_id = t.tenant_id AND d.id = t.id
 """
 
@@ -263,6 +265,9 @@ def dialog(row: Row) -> Dialog:
     return Dialog(**{name: row[name] for name in Dialog.__slots__})
 
 
+_OURS = {"touched", "spoken"}  # what the transaction itself knows of a locked dialog
+
+
 def locked(row: Row) -> LockedDialog:
     """A row as a LockedDialog."""
-    return LockedDialog(**{name: row[name] for name in LockedDialog.__slots__ if name != "touched"})
+    return LockedDialog(**{name: row[name] for name in LockedDialog.__slots__ if name not in _OURS})

@@ -217,6 +217,26 @@ async def test_dialogs_are_found_by_name_by_text_and_by_mode_in_pages(desk: Desk
     assert [*first, *rest] == [made[2], made[4], made[3], made[1], made[0]]
 
 
+async def test_only_what_is_said_between_two_moves_a_dialog_in_the_list(desk: Desk) -> None:
+    first, second = await desk.arrive(uuid7(), "one"), await desk.arrive(uuid7(), "two")
+    [said] = [event for event in await desk.reply(first, "hi") if event.kind == "message"]
+    before = await desk.get(first)
+    await desk.reply(second, "ho")
+
+    async with desk.db.worker_tx() as conn:
+        log = DialogLog(conn)
+        found = await log.lock([(desk.id, first)])
+        log.append(found[first], MessageDraft(id=uuid7(), role="assistant", text="20% off for everybody", quiet=True))
+        await log.flush()
+    await desk.deliver(first, UUID(said.data["id"]))
+
+    after = await desk.get(first)
+    assert (after.last_text, after.last_message_at) == ("hi", before.last_message_at)
+    assert after.last_seq > before.last_seq
+    async with desk.db.tenant_tx(desk.id) as conn:
+        assert [d.id for d in await dialogs.list_dialogs(conn, tenant_id=desk.id)] == [second, first]
+
+
 async def test_another_tenants_dialog_does_not_exist(desk: Desk, db: Database) -> None:
     other = Desk(db)
     await other.open()
