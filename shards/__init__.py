@@ -6,6 +6,7 @@ worker.py         the parts and their wiring, the phases         process.py   cl
 lease.py          membership, and the right to act               ownership.py slots gained, opened and handed over
 rendezvous.py     who should own what (pure)
 intake.py         inbox rows -> messages in dialogs              meaning.py   a row's bytes -> what to do (pure)
+inherited.py      unread rows a new owner finds, read with care: its predecessor may have died of one
 noting.py         updates that are no new message: edits, blocks, moved groups, reactions, business connections
 acceptance.py     one batch into its dialogs, with the answers that need no thought
 answers.py        an answer -> message, sends, usage             rooms.py     who may run a turn now

@@ -30,6 +30,7 @@ from domain.outbox import OutboxRow
 from shards.acceptance import RowsMoved, Understood, accept
 from shards.answers import without_asking
 from shards.conversations import Conversations, Pending
+from shards.inherited import Inherited
 from shards.meaning import read
 from shards.noting import Noting
 from shards.ownership import Ownership
@@ -79,6 +80,7 @@ class Intake:
         self._on_doubt = on_doubt
         self._recover = recover
         self._noting = noting
+        self._inherited = Inherited(db, ownership)
         self._clock = clock
         self._rung: set[int] = set()
         self.accepted = 0  # rows read since the start
@@ -116,6 +118,7 @@ class Intake:
 
     async def gained(self, slots: frozenset[int]) -> None:
         """Look into new slots; not before this, because older rows come first in their conversations."""
+        await self._inherited.gained(slots)
         self._open |= slots
         for slot in slots:
             self.ring(slot)
@@ -134,6 +137,7 @@ class Intake:
         """These are not ours any more."""
         self._open -= slots
         self._doubtful -= slots
+        self._inherited.forget(slots)
 
     async def _clear_doubts(self) -> None:
         """What such a commit has left comes first in its conversations."""
@@ -168,15 +172,20 @@ class Intake:
         if not rows:
             return []
         self.accepted += len(rows)
+        for group, with_care in self._inherited.groups(rows):
+            await self._take(await self._inherited.count(group) if with_care else group)
+        if len(rows) == READ_MAX:
+            return [slot for slot in slots if slot in self._open]
+        counts = Counts(row.slot for row in rows)
+        return [slot for slot, count in counts.items() if count >= share and slot in self._open]
+
+    async def _take(self, rows: Sequence[InboxRow]) -> None:
+        """Read rows and accept them; what cannot be read is buried."""
         understood, poisoned = await self._understand(rows)
         for row, reason in poisoned:
             await self._bury(row, reason)
         for batch in _batches(understood):
             await self._accept(batch)
-        if len(rows) == READ_MAX:
-            return [slot for slot in slots if slot in self._open]
-        counts = Counts(row.slot for row in rows)
-        return [slot for slot, count in counts.items() if count >= share and slot in self._open]
 
     async def _understand(self, rows: Sequence[InboxRow]) -> tuple[list[Understood], list[tuple[InboxRow, str]]]:
         understood: list[Understood] = []

@@ -44,6 +44,12 @@ SELECT {_COLUMNS} FROM unnest($1::smallint[]) AS s (slot) CROSS JOIN LATERAL (
 ORDER BY i.id LIMIT $3
 """
 
+# The last row of each slot that is not in its dialog yet; `tenant_id` comes with the rows when they are read.
+NEWEST_READY = """
+SELECT s.slot, i.id FROM unnest($1::smallint[]) AS s (slot) CROSS JOIN LATERAL (
+    SELECT id FROM inbox WHERE slot = s.slot AND state = 'ready' ORDER BY id DESC LIMIT 1) i
+"""
+
 # Where answers are owed, without the rows' bytes; `tenant_id` comes with the rows when they are read.
 FETCH_OWED = """
 SELECT slot, id FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('accepted', 'running') ORDER BY id
@@ -52,11 +58,20 @@ SELECT slot, id FROM inbox WHERE slot = ANY($1::smallint[]) AND state IN ('accep
 # In the marks, `state || ''` keeps the planner from the index of open rows, which it takes for small: that begins with
 # the slot, and would be read as a whole for each row of the batch.
 
-# The message of each row is in its dialog now; rows that need no turn, or have their answer already, are done at once.
-# A row that is not ready any more is not in the result.
+# Rows that an earlier owner may have died of are about to be read. Under one epoch that is one attempt, however often:
+# its owner is alive.
+COUNT_READING = """
+UPDATE inbox i SET epoch = t.epoch, attempts = i.attempts + (i.epoch <> t.epoch)::int
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (tenant_id, id, epoch)
+WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state || '' = 'ready'
+RETURNING i.id, i.attempts
+"""
+
+# The message of each row is in its dialog now, and reading it has killed nobody; rows that need no turn, or have their
+# answer already, are done at once. A row that is not ready any more is not in the result.
 MARK_ACCEPTED = """
 UPDATE inbox i SET state = t.state, dialog_id = t.dialog_id, message_seq = t.seq, answer_id = t.answer_id,
-    done_at = CASE WHEN t.state = 'done' THEN now() END
+    attempts = 0, done_at = CASE WHEN t.state = 'done' THEN now() END
 FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[])
     AS t (tenant_id, id, dialog_id, seq, state, answer_id)
 WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state || '' = 'ready'
@@ -136,6 +151,20 @@ async def fetch_unanswered(conn: Conn, *, slots: Sequence[int], after: int, limi
     """Accepted rows, and rows that were running when their owner was lost, with id > after: what a new owner must
     answer."""
     return [_row(row) for row in await conn.fetch(FETCH_UNANSWERED, slots, after, limit)]
+
+
+async def newest_ready(conn: Conn, *, slots: Sequence[int]) -> dict[int, int]:
+    """slot -> id of its last row that is not in its dialog yet; slots without one are missing."""
+    return {row["slot"]: row["id"] for row in await conn.fetch(NEWEST_READY, slots)}
+
+
+async def count_reading(conn: Conn, rows: Iterable[tuple[UUID, int, int]]) -> dict[int, int]:
+    """(tenant, id, epoch) rows are about to be read; returns id -> attempts, this one counted.
+
+    A row that is missing from the result is not ready any more.
+    """
+    tenants, ids, epochs = _columns(rows, 3)
+    return {row["id"]: row["attempts"] for row in await conn.fetch(COUNT_READING, tenants, ids, epochs)}
 
 
 async def mark_accepted(conn: Conn, rows: Iterable[AcceptedRow]) -> int:

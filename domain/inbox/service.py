@@ -95,6 +95,8 @@ async def forget_old(conn: Conn, *, limit: int) -> int:
 fetch_ready = queries.fetch_ready
 fetch_unanswered = queries.fetch_unanswered
 fetch_owed = queries.fetch_owed
+newest_ready = queries.newest_ready
+count_reading = queries.count_reading
 mark_accepted = queries.mark_accepted
 mark_running = queries.mark_running
 mark_done = queries.mark_done
