@@ -3,6 +3,7 @@
 scheduled  wait for the time.          paused     let what is on the wire settle, and keep the rest from going.
 running    collect the recipients, then keep a bounded window of sends in the outbox, refilled as they settle.
 cancelled  take back what was not sent.
+done       nothing, unless a person sends one of its messages again: then see what becomes of it.
 
 A recipient's message, its sends and its state are one commit: after a crash at any point the next owner finds each
 recipient either untouched or queued, so nobody gets it twice. What became of a message is known from its delivery,
@@ -32,6 +33,7 @@ FEED_PAGE = 100  # dialogs locked in one transaction: a turn of one of them wait
 CANCEL_PAGE = 2000
 MARK_PAGE = 200  # recipients in one statement: what it compares grows with the square
 EVERY = 0.5  # seconds between steps while sends are on their way
+WAIT = 5.0  # seconds between steps while there is nothing to do but to look
 BLOCKED = "The customer has blocked the bot."
 GONE = "The conversation was deleted, or is not on this bot any more."
 WITHDRAWN = "The broadcast was cancelled before this was sent."
@@ -75,7 +77,7 @@ def broadcast_handler(publisher: Publisher) -> Handler:
 async def _step(conn: Conn, tenant_id: UUID, broadcast_id: UUID, *, going_on: bool) -> _Step:
     """The next transaction; one that goes on right after another has nothing new to settle."""
     row = await conn.fetchrow(queries.LOCK, tenant_id, broadcast_id)
-    if row is None or row["state"] in {"draft", "done"}:
+    if row is None or row["state"] == "draft":
         return _Step(None)
     if not going_on:
         await _settle(conn, tenant_id, broadcast_id)
@@ -89,6 +91,8 @@ async def _step(conn: Conn, tenant_id: UUID, broadcast_id: UUID, *, going_on: bo
             return await _run(conn, tenant_id, row)
         case "paused":
             return await _keep_paused(conn, tenant_id, broadcast_id)
+        case "done":
+            return _Step(WAIT if await conn.fetchval(queries.COUNT_QUEUED, tenant_id, broadcast_id) else None)
         case _:
             return await _withdraw(conn, tenant_id, row)
 
@@ -118,7 +122,7 @@ async def _run(conn: Conn, tenant_id: UUID, row: Row) -> _Step:
         await conn.execute(queries.COLLECT, *arguments, row["collected_to"], COLLECT_PAGE, row["id"])
         return _Step(0)
     if note is not None:
-        return _Step(EVERY)
+        return _Step(WAIT)
     on_their_way: int = await conn.fetchval(queries.COUNT_QUEUED, tenant_id, row["id"])
     room = rules.window(bot.rate, row["running"]) - on_their_way
     if room <= 0:

@@ -148,6 +148,25 @@ FROM (SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WH
 WHERE b.tenant_id = $1 AND b.id = $2
 """
 
+# Of which broadcast a message is, if of any.
+FIND_OF_MESSAGE = """
+SELECT dialog_id, (receipt ->> 'broadcast_id')::uuid AS broadcast_id FROM messages
+WHERE tenant_id = $1 AND id = $2 AND receipt ->> 'way' = 'broadcast'
+"""
+
+# A person sends a recipient's message again: it is on its way once more, in the sums too. Under the broadcast's lock.
+REOPEN = """
+WITH was AS (
+    SELECT state FROM broadcast_recipients WHERE tenant_id = $1 AND broadcast_id = $2 AND dialog_id = $3
+        AND message_id = $4 AND state IN ('failed', 'blocked', 'uncertain')),
+opened AS (
+    UPDATE broadcast_recipients SET state = 'queued', reason = NULL, settled_at = NULL
+    WHERE tenant_id = $1 AND broadcast_id = $2 AND dialog_id = $3 AND EXISTS (SELECT 1 FROM was))
+UPDATE broadcasts b SET failed = b.failed - (was.state = 'failed')::integer,
+    blocked = b.blocked - (was.state = 'blocked')::integer, uncertain = b.uncertain - (was.state = 'uncertain')::integer
+FROM was WHERE b.tenant_id = $1 AND b.id = $2
+"""
+
 # A page of recipients by dialog, with what became of each as of now.
 LIST_RECIPIENTS = f"""
 SELECT * FROM (

@@ -138,6 +138,16 @@ async def list_recipients(
     return [queries.recipient(row) for row in rows]
 
 
+async def reopen(conn: Conn, *, tenant_id: UUID, message_id: UUID) -> None:
+    """A person is about to send this message again: its recipient, if it is a broadcast's, is on the way once more.
+    Before the dialog is locked."""
+    row = await conn.fetchrow(queries.FIND_OF_MESSAGE, tenant_id, message_id)
+    if row is None or await conn.fetchrow(queries.LOCK, tenant_id, row["broadcast_id"]) is None:
+        return
+    await conn.execute(queries.REOPEN, tenant_id, row["broadcast_id"], row["dialog_id"], message_id)
+    await _ask(conn, tenant_id, row["broadcast_id"])
+
+
 def check_bot(bot: Bot) -> None:
     """Whether the bot can send. Raises Conflict."""
     if bot.state == "paused":

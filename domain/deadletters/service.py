@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.broadcasts import service as broadcasts
 from domain.bus import Bell
 from domain.deadletters import queries
 from domain.deadletters.model import Kind, Letter, Position, Retried
 from domain.deadletters.rules import parse_id
 from domain.dialogs import resending
+from domain.dialogs.resending import Resent
 from domain.kit.db import Conn
 from domain.kit.errors import NotFound
 
@@ -46,7 +48,7 @@ async def retry(conn: Conn, *, tenant_id: UUID | None, letter_id: str) -> Retrie
     if letter.kind == "outbox":
         if letter.dialog_id is None or letter.message_id is None:
             raise _gone()
-        resent = await resending.resend(
+        resent = await resend(
             conn, tenant_id=letter.tenant_id, dialog_id=letter.dialog_id, message_id=letter.message_id
         )
         return Retried(letter.tenant_id, Bell(resent.slot, "outbox"), letter.dialog_id, resent.events)
@@ -55,6 +57,13 @@ async def retry(conn: Conn, *, tenant_id: UUID | None, letter_id: str) -> Retrie
         raise _gone()
     bell = Bell(row["slot"], "inbox" if row["state"] == "ready" else "owed")
     return Retried(letter.tenant_id, bell, letter.dialog_id)
+
+
+async def resend(conn: Conn, *, tenant_id: UUID, dialog_id: UUID, message_id: UUID) -> Resent:
+    """Send a message again that failed or is uncertain; if it is a broadcast's, that counts it anew. Raises as
+    `resending.resend` does."""
+    await broadcasts.reopen(conn, tenant_id=tenant_id, message_id=message_id)
+    return await resending.resend(conn, tenant_id=tenant_id, dialog_id=dialog_id, message_id=message_id)
 
 
 async def discard(conn: Conn, *, tenant_id: UUID | None, letter_id: str) -> None:

@@ -109,9 +109,11 @@ GROUP BY message_id
 
 
 # The sends of a paused broadcast: no sender sees them, and none can mark them `sending`, in whose memory they may be.
+# What a person sends again is a reply, here and below, and goes.
 PAUSE = """
 UPDATE outbox SET state = 'paused' WHERE id IN (
-    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state = 'ready'
+    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND priority >= 9
+        AND state = 'ready'
     ORDER BY id FOR NO KEY UPDATE)
 """
 
@@ -125,13 +127,15 @@ UPDATE outbox SET state = 'ready' WHERE id IN (
 # Which of these messages have sends that have not begun.
 FETCH_NOT_BEGUN = """
 SELECT message_id FROM outbox
-WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'paused') LIMIT $3
+WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND priority >= 9
+    AND state IN ('ready', 'paused') LIMIT $3
 """
 
 # Sends that have not begun never will: their message says so, and no record is left for anybody to send again.
 WITHDRAW = """
 DELETE FROM outbox WHERE id IN (
-    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state IN ('ready', 'paused')
+    SELECT id FROM outbox WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND priority >= 9
+        AND state IN ('ready', 'paused')
     ORDER BY id FOR UPDATE)
 RETURNING message_id
 """

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from domain.bus import Bell, DialogEvent, bell_channel, events_channel
+from domain.deadletters import service as deadletters
 from domain.dialogs import resending
 from domain.dialogs import service as dialogs
 from gateway.call import Call
@@ -15,7 +16,7 @@ async def resend_message(call: Call, dialog_id: UUID, seq: int) -> RepliedOut:
     tenant_id = call.member.tenant_id
     async with call.tenant_tx() as conn:
         message_id = await resending.message_id_of(conn, tenant_id=tenant_id, dialog_id=dialog_id, seq=seq)
-        resent = await resending.resend(conn, tenant_id=tenant_id, dialog_id=dialog_id, message_id=message_id)
+        resent = await deadletters.resend(conn, tenant_id=tenant_id, dialog_id=dialog_id, message_id=message_id)
     await call.services.publisher.publish([(events_channel(resent.slot), event) for event in resent.events])
     await call.services.publisher.publish([(bell_channel(resent.slot), Bell(resent.slot, "outbox"))])
     return _out(resent.events)

@@ -7,9 +7,12 @@ from typing import Any
 
 from aiohttp import web
 
+from domain.broadcasts import service as broadcasts
+from domain.deadletters import service as deadletters
 from domain.kit.settings import Settings
 from domain.kit.slots import slot_of, slot_of_bot
 from tests.shards.audience import Sending, add_crowd, chats, kill_owner, worker_process
+from tests.shards.test_sending import Cut
 from tests.shards.world import Sink, World, refusal, running_worker, shared, until
 
 BOT = 1001
@@ -200,3 +203,35 @@ async def test_a_scheduled_broadcast_begins_once_and_tenants_see_their_own(
 
 async def _said(sink: Sink, text: str) -> bool:
     return text in sink.texts()
+
+
+async def test_what_a_person_sends_again_counts_anew(world: World, shard_settings: Settings, sink: Sink) -> None:
+    tenant = await world.add_tenant()
+    await add_crowd(tenant, BOT, 5, rate=1000)
+    lose = {2, 3}
+
+    async def answer(method: str, payload: dict[str, Any]) -> web.StreamResponse | None:
+        if method == "sendMessage" and payload["chat_id"] in lose:
+            return Cut()
+        return None
+
+    sink.answer = answer
+    async with running_worker(shard_settings):
+        sending = await Sending.begin(tenant, BOT, "news")
+        progress = await sending.ended()
+        assert (progress.sent, progress.uncertain) == (3, 2)
+        lose.clear()
+        [again, _] = await tenant.rows("SELECT id, dialog_id FROM messages WHERE delivery = 'uncertain' ORDER BY id")
+        async with world.db.tenant_tx(tenant.id) as conn:
+            await deadletters.resend(conn, tenant_id=tenant.id, dialog_id=again["dialog_id"], message_id=again["id"])
+            found = (await broadcasts.get(conn, tenant_id=tenant.id, broadcast_id=sending.id)).progress
+            assert (found.sent, found.uncertain, found.waiting) == (3, 1, 1)
+
+        async def settled() -> bool:
+            rows = await tenant.rows("SELECT sent, uncertain FROM broadcasts")
+            return (rows[0]["sent"], rows[0]["uncertain"]) == (4, 1)
+
+        await until(settled, "the second send to be counted")
+        assert sorted(state for state, _ in await sending.results()) == ["sent"] * 4 + ["uncertain"]
+        assert (await sending.now()).state == "done"
+    assert sorted(chats(sink, "news").values()) == [1, 1, 1, 1, 2]
