@@ -1,7 +1,6 @@
 """A shard that notes when it writes sends to the socket: `python -m bench.written FILE`.
 
-At its end FILE holds JSON: bot id -> monotonic seconds, taken in the moment the limits count a send, which is the one
-in which it is written (`TelegramClient.call`).
+At its end FILE holds JSON: bot id -> monotonic seconds, read right after the request was handed to the socket.
 """
 
 import sys
@@ -11,23 +10,20 @@ from pathlib import Path
 
 import orjson
 
-from domain.outbox import OutboxRow
 from shards import __main__ as shard
-from shards.lanes import Lane
+from shards.lanes import Admission
 
 
 def main() -> None:
-    """The shard's own entry point, with a note beside each admission."""
+    """The shard's own entry point, with a note beside each write."""
     file, times = Path(sys.argv.pop()), defaultdict[str, list[float]](list)
-    admit = Lane.admit
+    written = Admission.written
 
-    def noted(self: Lane, row: OutboxRow) -> bool:
-        admitted = admit(self, row)
-        if admitted:
-            times[str(row.bot_id)].append(time.monotonic())
-        return admitted
+    def noted(self: Admission) -> None:
+        times[str(self.row.bot_id)].append(time.monotonic())
+        written(self)
 
-    Lane.admit = noted  # type: ignore[method-assign]  # the one place that sees every write
+    Admission.written = noted  # type: ignore[method-assign]  # the one place that sees every write
     try:
         shard.main()
     finally:

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.bots import Bot
 from domain.bots import service as bots
 from domain.bots.rules import OTHER_KEY, REVOKED
-from domain.clients.telegram import NotSent, Outcome, TelegramClient
+from domain.clients.telegram import Gate, NotSent, Outcome, TelegramClient
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import LostOwnership, Unavailable
@@ -95,17 +95,15 @@ class BotRegistry:
         known = self._known.get(bot_id)
         return known.bot if known else None
 
-    async def call(
-        self, bot: Bot, method: str, payload: dict[str, object], admit: Callable[[], bool] | None = None
-    ) -> Outcome:
-        """Call a method as this bot; `admit` as in TelegramClient.call. Raises LostOwnership for one that is not ours
+    async def call(self, bot: Bot, method: str, payload: dict[str, object], gate: Gate | None = None) -> Outcome:
+        """Call a method as this bot; `gate` as in TelegramClient.call. Raises LostOwnership for one that is not ours
         any more."""
         known = self._known.get(bot.id)
         if known is None or not self._ownership.owns(bot.slot):
             raise LostOwnership(f"bot {bot.id} is not ours")
         if known.token is None:
             return NotSent(OTHER_KEY)
-        outcome = await self._client.call(known.token, method, payload, seconds=CALL_SECONDS, admit=admit)
+        outcome = await self._client.call(known.token, method, payload, seconds=CALL_SECONDS, gate=gate)
         self._health.saw(bot, method, outcome)
         return outcome
 

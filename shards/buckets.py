@@ -2,6 +2,10 @@
 
 A token bucket of burst B and rate R lets B + R through in one second; Telegram counts any second. So each limit is a
 log of the last N sends: one more is allowed when the oldest of them is a period away.
+
+What is counted is the write to the socket. The process may stand still between a look at its clock and the write, and
+between the write and the next look, so a send is entered with the time *after* its write and admitted by the time
+*before* it: two writes are never closer than their entries say. Until it is written it counts as one that comes next.
 """
 
 from bisect import insort
@@ -31,17 +35,19 @@ def chat_rules(chat_id: int) -> tuple[Rule, ...]:
 
 
 class Window:
-    """The sends that its rules still need: one log of times for all of them."""
+    """The sends that its rules still need: one log of times for all of them. `writing` are admitted and not written."""
 
-    __slots__ = ("_times", "rules")
+    __slots__ = ("_times", "rules", "writing")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
         self._times: list[float] = []
+        self.writing = 0
 
     def ready_at(self, now: float, *, ahead: int = 0) -> float:
         """When a send is allowed that `ahead` others, not counted yet, go before: `now`, or later."""
         times, ready = self._times, now
+        ahead += self.writing
         for limit, period in self.rules:
             index = len(times) - limit + ahead
             if index < 0:
@@ -51,7 +57,7 @@ class Window:
         return ready
 
     def take(self, now: float) -> None:
-        """Count a send; one that is recalled may be older than what was counted since."""
+        """Enter a send; one that is recalled may be older than what was entered since."""
         times = self._times
         if times and now < times[-1]:
             insort(times, now)
@@ -62,12 +68,12 @@ class Window:
     def idle(self, now: float) -> bool:
         """Whether nothing is remembered."""
         self._expire(now)
-        return not self._times
+        return not (self._times or self.writing)
 
     def count(self, now: float) -> int:
         """Sends in the last (longest) period."""
         self._expire(now)
-        return len(self._times)
+        return len(self._times) + self.writing
 
     def _expire(self, now: float) -> None:
         times = self._times
@@ -85,10 +91,22 @@ class BotLimits:
     never far, and leave as many places free as replies beyond SPARED were sent in the last second.
 
     A 429 names no limit: its chat is held, and one send to another chat probes whether the bot may go on. Until that
-    is answered nothing else is sent; if it is refused too, the whole bot is held.
+    is answered nothing else is sent; if it is refused too, the whole bot is held. A group that refuses a probe may do
+    so for reasons of its own: then groups are held, and a private chat may still probe.
     """
 
-    __slots__ = ("_bulk_at", "_probe", "_probing", "_replies", "bot", "chats", "held_until", "holds", "rate")
+    __slots__ = (
+        "_bulk_at",
+        "_probe",
+        "_replies",
+        "bot",
+        "chats",
+        "groups_held_until",
+        "held_until",
+        "holds",
+        "probing",
+        "rate",
+    )
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -96,9 +114,9 @@ class BotLimits:
         self._replies = Window((Rule(rate, 1.0),))
         self.chats: dict[int, Window] = {}
         self.holds: dict[int, float] = {}
-        self.held_until = 0.0
+        self.held_until = self.groups_held_until = 0.0
         self._bulk_at = 0.0
-        self._probing = False  # since a 429: one at a time
+        self.probing = False  # since a 429: one at a time
         self._probe: int | None = None  # the chat whose answer is waited for
 
     def set_rate(self, rate: int) -> None:
@@ -109,7 +127,7 @@ class BotLimits:
 
     def bot_ready_at(self, now: float, *, ahead: int = 0, bulk: bool = False) -> float:
         """When the bot may send, with `ahead` sends under way that are not counted yet; inf: not before an answer."""
-        if self._probing and (ahead or self._probe is not None):
+        if self.probing and (ahead or self._probe is not None):
             return float("inf")
         ready = max(self.bot.ready_at(now, ahead=ahead), self.held_until)
         if bulk:
@@ -121,63 +139,83 @@ class BotLimits:
         """When the chat alone would allow it."""
         window = self.chats.get(chat_id)
         ready = window.ready_at(now) if window is not None else now
+        if chat_id < 0 and self.groups_held_until > ready:
+            ready = self.groups_held_until
         return max(ready, self.holds[chat_id]) if chat_id in self.holds else ready
 
     def ready_at(self, chat_id: int, now: float) -> float:
         """When a send to this chat is allowed."""
         return max(self.bot_ready_at(now), self.chat_ready_at(chat_id, now))
 
-    def take(self, chat_id: int, now: float, *, bulk: bool = False) -> None:
-        """Count a send: it is written now."""
-        self._count(chat_id, now)
+    def admit(self, chat_id: int, now: float, *, bulk: bool = False) -> None:
+        """Count a send that is written next; tell `written` when it was."""
+        self._begin(chat_id)
         if bulk:
             self._bulk_at = self._next_bulk(now) + 1 / self.rate
         else:
             self._replies.take(now)
-        if self._probing:
+        if self.probing:
             self._probe = chat_id
 
-    def take_spare(self, chat_id: int, now: float, *, shown: bool) -> bool:
-        """Count an ephemeral send, if that delays no real one: a third of the bot's window stays free, and (`shown`:
-        it counts in the chat, as a draft does) a place in the chat's."""
-        if self._probing or self.bot_ready_at(now) > now or self.bot.count(now) * 3 > self.rate * 2:
+    def admit_spare(self, chat_id: int, now: float, *, shown: bool) -> bool:
+        """Count an ephemeral send, if it has room; tell `written` when it was."""
+        if not self.has_spare(chat_id, now, shown=shown):
+            return False
+        self._begin(chat_id if shown else None)
+        return True
+
+    def has_spare(self, chat_id: int, now: float, *, shown: bool) -> bool:
+        """Whether an ephemeral send would delay no real one: a third of the bot's window stays free, and (`shown`: it
+        counts in the chat, as a draft does) a place in the chat's."""
+        if self.probing or self.bot_ready_at(now) > now or self.bot.count(now) * 3 > self.rate * 2:
             return False
         if not shown:
-            self.bot.take(now)
             return True
         window = self.chats.get(chat_id)
-        if self.chat_ready_at(chat_id, now) > now or (window is not None and window.ready_at(now, ahead=1) > now):
-            return False
-        self._count(chat_id, now)
-        return True
+        return self.chat_ready_at(chat_id, now) <= now and (window is None or window.ready_at(now, ahead=1) <= now)
+
+    def written(self, chat_id: int | None, now: float) -> None:
+        """What was admitted is on the socket since `now` at the latest. `chat_id` None: it does not count there."""
+        self.bot.writing -= 1
+        self.bot.take(now)
+        if chat_id is not None:
+            window = self.chats[chat_id]
+            window.writing -= 1
+            window.take(now)
 
     def hold(self, chat_id: int, until: float) -> None:
         """Quiet in this chat; a hold is never shortened."""
         self.holds[chat_id] = max(until, self.holds.get(chat_id, 0.0))
 
     def flooded(self, chat_id: int, until: float) -> None:
-        """A 429: quiet in this chat, and in all of them if it was the probe. The next send is a probe."""
+        """A 429: quiet in this chat, and in others too if it was the probe. The next send is a probe."""
         self.hold(chat_id, until)
         if self._probe == chat_id:
-            self.held_until = max(self.held_until, until)
-        if self._probe in {None, chat_id}:
             self._probe = None
-        self._probing = True
+            if chat_id < 0:
+                self.groups_held_until = max(self.groups_held_until, until)
+            else:
+                self.held_until = max(self.held_until, until)
+        self.probing = True
 
-    def answered(self, chat_id: int) -> None:
-        """Any other end of a send; of the probe: the bot may go on."""
-        if self._probe == chat_id:
-            self._probe = None
-            self._probing = False
+    def answered(self, chat_id: int) -> bool:
+        """Any other end of a send; True if that of the probe: the bot may go on."""
+        if self._probe != chat_id:
+            return False
+        self._probe = None
+        self.probing = False
+        self.groups_held_until = 0.0
+        return True
 
     def suspect(self) -> None:
         """The last owner had met a 429, and maybe of the whole bot: begin with a probe."""
-        self._probing = True
+        self.probing = True
 
     def recall(self, sends: Iterable[tuple[int, float]], now: float) -> None:
         """Rebuild from (chat, age in seconds) of the last minute's sends, after a slot moved here."""
         for chat_id, age in sorted(sends, key=lambda send: -send[1]):
-            self._count(chat_id, now - age)
+            self.bot.take(now - age)
+            self._window(chat_id).take(now - age)
 
     def evict(self, now: float) -> None:
         """Forget chats that are idle."""
@@ -186,15 +224,20 @@ class BotLimits:
 
     def idle(self, now: float) -> bool:
         """Whether nothing here would be missed."""
-        return not (self.chats or self.holds or self._probing or self.held_until > now or self.bot.count(now))
+        held = self.held_until > now or self.groups_held_until > now
+        return not (self.chats or self.holds or self.probing or held or self.bot.count(now))
 
     def _next_bulk(self, now: float) -> float:
         """When the broadcast's next send is due; up to three late ones are caught up with."""
         return max(self._bulk_at, now - 3 / self.rate)
 
-    def _count(self, chat_id: int, now: float) -> None:
-        self.bot.take(now)
+    def _begin(self, chat_id: int | None) -> None:
+        self.bot.writing += 1
+        if chat_id is not None:
+            self._window(chat_id).writing += 1
+
+    def _window(self, chat_id: int) -> Window:
         window = self.chats.get(chat_id)
         if window is None:
             window = self.chats[chat_id] = Window(chat_rules(chat_id))
-        window.take(now)
+        return window

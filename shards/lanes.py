@@ -2,7 +2,7 @@
 
 No task belongs to a lane: whatever may change what can be sent calls `pump`, which starts what may go and sets a timer
 for the rest. A row is started LEAD seconds before the windows open, so that it is marked `sending` by then; it is
-counted where it is written (`Admission.ask`), with the connection in hand.
+counted where it is written (`Admission`), with the connection in hand.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypedDict
 
 from domain.kit.clock import Clock
+from domain.kit.crashpoints import crash_point_soon
 from domain.kit.tasks import Tasks
 from domain.outbox import BULK, OutboxRow
 from shards.buckets import BotLimits
@@ -42,18 +43,48 @@ class Figures(TypedDict):
 class Admission:
     """One send's right to be written, asked for with the connection in hand."""
 
-    __slots__ = ("_row", "asked", "given", "lane")
+    __slots__ = ("asked", "given", "lane", "row")
 
     def __init__(self, lane: "Lane", row: OutboxRow) -> None:
         self.lane = lane
-        self._row = row
+        self.row = row
         self.asked = self.given = False
 
     def ask(self) -> bool:
         """Whether it may be written now; if so it is counted, and must be."""
         self.asked = True
-        self.given = self.lane.admit(self._row)
+        self.given = self.lane.admit(self.row)
         return self.given
+
+    def written(self) -> None:
+        """It was."""
+        self.lane.written(self.row.chat_id)
+        crash_point_soon("send-written")
+
+
+class SpareAdmission:
+    """The same for an ephemeral send, which has no row. `shown`: it counts in its chat too."""
+
+    __slots__ = ("_chat_id", "_lane", "_shown", "given")
+
+    def __init__(self, lane: "Lane", chat_id: int, *, shown: bool) -> None:
+        self._lane = lane
+        self._chat_id = chat_id
+        self._shown = shown
+        self.given = False
+
+    def likely(self) -> bool:
+        """Whether it is worth a connection."""
+        return self._lane.has_spare(self._chat_id, shown=self._shown)
+
+    def ask(self) -> bool:
+        """Whether it may be written now, without delaying a real send."""
+        self.given = self._lane.admit_spare(self._chat_id, shown=self._shown)
+        return self.given
+
+    def written(self) -> None:
+        """It was."""
+        self._lane.written(self._chat_id if self._shown else None)
 
 
 class Lane:
@@ -170,21 +201,27 @@ class Lane:
         self._floods.append(now)
         self._floods_total += 1
         self._limits.flooded(chat_id, now + seconds)
+        self._reorder(now)
 
     def answered(self, chat_id: int) -> None:
         """Telegram said anything else, or nothing."""
-        self._limits.answered(chat_id)
+        if self._limits.answered(chat_id):
+            self._reorder(self._clock.monotonic())
 
     def recall(self, sends: Iterable[tuple[int, float]]) -> None:
         """Rebuild the windows from the last minute's marks: (chat, age in seconds); written up to PUT_BACK later."""
         now = self._clock.monotonic()
         self._limits.recall(((chat, max(0.0, age - PUT_BACK)) for chat, age in sends), now)
 
-    def take_spare(self, chat_id: int, *, shown: bool) -> bool:
-        """Count an ephemeral send, if it delays no real one."""
-        if not self._may_send():
+    def has_spare(self, chat_id: int, *, shown: bool) -> bool:
+        """Whether an ephemeral send would delay no real one."""
+        return self._may_send() and self._limits.has_spare(chat_id, self._clock.monotonic(), shown=shown)
+
+    def admit_spare(self, chat_id: int, *, shown: bool) -> bool:
+        """Count an ephemeral send, if it may be written this very moment."""
+        if self._frozen or not self._may_act(self.slot) or not self._may_send():
             return False
-        return self._limits.take_spare(chat_id, self._clock.monotonic(), shown=shown)
+        return self._limits.admit_spare(chat_id, self._clock.monotonic(), shown=shown)
 
     async def wait_turn(self, row: OutboxRow) -> bool:
         """Wait, shortly, until the windows allow a started row; False if it has to go back."""
@@ -203,9 +240,13 @@ class Lane:
         now = self._clock.monotonic()
         if self._frozen or not self._may_act(self.slot) or self._limits.ready_at(row.chat_id, now) > now:
             return False
-        self._limits.take(row.chat_id, now, bulk=row.priority >= BULK)
+        self._limits.admit(row.chat_id, now, bulk=row.priority >= BULK)
         self._ahead -= 1
         return True
+
+    def written(self, chat_id: int | None) -> None:
+        """What was admitted is on the socket now; None: it counts in no chat."""
+        self._limits.written(chat_id, self._clock.monotonic())
 
     def pump(self) -> None:
         """Start what may go, and come back when more may."""
@@ -288,6 +329,16 @@ class Lane:
         if row.chat_id not in self._busy:
             lines.queue(row.chat_id, self._limits.chat_ready_at(row.chat_id, now))
 
+    def _reorder(self, now: float) -> None:
+        """Who probes is a private chat, if there is one: a group may refuse for reasons of its own. When the bot may
+        go on, groups that were held meanwhile may too."""
+        for lines in (self._replies, self._bulk):
+            lines.reorder(lambda chat_id: self._turn_of(chat_id, now))
+
+    def _turn_of(self, chat_id: int, now: float) -> float:
+        ready = self._limits.chat_ready_at(chat_id, now)
+        return now - 1.0 if self._limits.probing and chat_id > 0 and ready <= now else ready
+
     def _lines_of(self, row: OutboxRow) -> Lines:
         return self._bulk if row.priority >= BULK else self._replies
 
@@ -321,7 +372,7 @@ class Lane:
             again = await self._send(admission, row)
         finally:
             if admission.given:
-                self._limits.answered(row.chat_id)
+                self.answered(row.chat_id)
             else:
                 self._ahead -= 1
             self._busy.discard(row.chat_id)

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from domain.outbox import OutboxRow
 
@@ -44,6 +44,11 @@ class Lines:
             self._queued.add(chat_id)
             self._tie += 1
             heapq.heappush(self._turns, (ready, self._tie, chat_id))
+
+    def reorder(self, ready: Callable[[int], float]) -> None:
+        """When chats may be written to has changed, and not by their own sends."""
+        self._turns = [(ready(chat_id), tie, chat_id) for _, tie, chat_id in self._turns]
+        heapq.heapify(self._turns)
 
     def first(self) -> tuple[float, int] | None:
         """(ready at, chat) of the next turn."""

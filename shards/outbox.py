@@ -20,7 +20,7 @@ from domain.outbox import OutboxRow
 from domain.outbox import service as outbox
 from shards.delivery import DeliveryMarks
 from shards.figures import publish_figures
-from shards.lanes import HELD, Lane
+from shards.lanes import HELD, Lane, SpareAdmission
 from shards.ownership import Ownership
 from shards.sending import FLOODS, Call, FindBot, Policy, Sending, TokenDied
 
@@ -114,9 +114,14 @@ class Sender:
             return None
         lane = self._lane(bot.id, bot.slot)
         chat_id = payload["chat_id"]
-        if not isinstance(chat_id, int) or not lane.take_spare(chat_id, shown=method != "sendChatAction"):
+        if not isinstance(chat_id, int):
             return None
-        outcome = await self._call(bot, method, payload)
+        spare = SpareAdmission(lane, chat_id, shown=method != "sendChatAction")
+        if not spare.likely():
+            return None
+        outcome = await self._call(bot, method, payload, spare)
+        if not spare.given:
+            return None
         if isinstance(outcome, Refused) and outcome.code == 429:
             FLOODS.inc()
             lane.flooded(chat_id, outcome.retry_after or 5.0)

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.bots import Bot
-from domain.clients.telegram import Done, NotSent, Outcome
+from domain.clients.telegram import Done, Gate, NotSent, Outcome
 from domain.kit.clock import Clock
 from domain.kit.crashpoints import crash_point
 from domain.kit.errors import LostOwnership, NotFound, Unavailable
@@ -19,7 +19,7 @@ from domain.kit.log import logger
 from domain.kit.metrics import Counter
 from domain.outbox import BULK, OutboxRow
 from domain.outbox.rules import REPEATABLE, Verdict, judge, on_the_wire, repaired, rest_of
-from shards.delivery import DeliveryMarks, Sent
+from shards.delivery import DeliveryMarks, Sent, TakenBack
 from shards.lanes import Admission, Lane
 from shards.ownership import Ownership
 
@@ -36,10 +36,10 @@ TokenDied = Callable[[Bot, str], Awaitable[None]]
 
 
 class Call(Protocol):
-    """A method called as a bot; `admit` as in TelegramClient.call. Raises LostOwnership."""
+    """A method called as a bot; `gate` as in TelegramClient.call. Raises LostOwnership."""
 
     def __call__(
-        self, bot: Bot, method: str, payload: dict[str, object], admit: Callable[[], bool] | None = None
+        self, bot: Bot, method: str, payload: dict[str, object], gate: Gate | None = None
     ) -> Awaitable[Outcome]:
         """One call."""
         ...
@@ -89,6 +89,9 @@ class Sending:
             crash_point("send-answered")
             verdict = self._judge(row, outcome, attempt)
             return await self._settle(admission.lane, bot, row, epoch, verdict)
+        except TakenBack:
+            log.debug("outbox.taken_back", row=row.id)  # pausing a large broadcast does it a hundred times: no news
+            return None
         except LostOwnership as error:
             log.info("outbox.lost", row=row.id, reason=error.detail)
             return None
@@ -115,7 +118,7 @@ class Sending:
         payload = on_the_wire(row.payload)
         while await admission.lane.wait_turn(row):
             self._ownership.epoch(row.slot)
-            outcome = await self._call(bot, row.method, payload, admission.ask)
+            outcome = await self._call(bot, row.method, payload, admission)
             if admission.given or not (admission.asked and isinstance(outcome, NotSent)):
                 return outcome
             admission.asked = False  # while it waited for a connection the window closed again

@@ -174,13 +174,77 @@ async def test_a_call_that_is_cancelled_takes_its_connection_along(server: Serve
         assert await client.call(TOKEN, "sendMessage") == Done(2)
 
 
+class _Gate:
+    def __init__(self, answer: bool) -> None:
+        self.answer = answer
+        self.asked = self.told = 0
+
+    def ask(self) -> bool:
+        self.asked += 1
+        return self.answer
+
+    def written(self) -> None:
+        self.told += 1
+
+
 async def test_who_is_not_admitted_writes_nothing(server: Server) -> None:
     async with Session(connections=1) as session:
         client = TelegramClient(session, server.url)
-        assert isinstance(await client.call(TOKEN, "sendMessage", admit=lambda: False), NotSent)
-        assert server.requests == []
-        assert await client.call(TOKEN, "sendMessage", admit=lambda: True) == Done(True)
+        gate = _Gate(False)
+        assert isinstance(await client.call(TOKEN, "sendMessage", gate=gate), NotSent)
+        assert (server.requests, gate.told) == ([], 0)
+        gate = _Gate(True)
+        assert await client.call(TOKEN, "sendMessage", gate=gate) == Done(True)
+        assert gate.told == 1
     assert server.connections == 1
+
+
+async def test_a_write_that_the_socket_does_not_take_is_no_write_until_it_did() -> None:
+    async def reads_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read.wait()
+        await reader.readexactly(size)
+        writer.write(ok())
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    read, ended, size = asyncio.Event(), asyncio.Event(), 20_000_000
+    listening = await asyncio.start_server(reads_later, "127.0.0.1", limit=1 << 16)
+    host, port = listening.sockets[0].getsockname()
+    gate = _Gate(True)
+    async with listening, Session(connections=1) as session:
+        client = TelegramClient(session, f"http://{host}:{port}")
+        call = Tasks("calls").short("big", client.call(TOKEN, "sendMessage", {"text": "x" * size}, gate=gate))
+        while not gate.asked:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert gate.told == 0
+        read.set()
+        assert await call == Done(True)
+    await ended.wait()
+    assert gate.told == 1
+
+
+async def test_a_write_whose_connection_ends_counts_as_written() -> None:
+    async def never_reads(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await end.wait()
+        writer.transport.abort()
+        await asyncio.sleep(0)  # closed at the next turn of the loop
+        ended.set()
+
+    connected, end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    listening = await asyncio.start_server(never_reads, "127.0.0.1", limit=1 << 16)
+    host, port = listening.sockets[0].getsockname()
+    gate = _Gate(True)
+    async with listening, Session(connections=1) as session:
+        client = TelegramClient(session, f"http://{host}:{port}")
+        call = Tasks("calls").short("big", client.call(TOKEN, "sendMessage", {"text": "x" * 20_000_000}, gate=gate))
+        await connected.wait()
+        end.set()
+        assert isinstance(await call, Unknown)
+        await ended.wait()
+    assert gate.told == 1
 
 
 async def test_a_token_cannot_add_headers(server: Server) -> None:

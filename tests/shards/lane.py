@@ -65,6 +65,7 @@ class Bench:
         self.rate = rate
         self.sent: list[tuple[int, float]] = []
         self.flood: Callable[[OutboxRow], float | None] = lambda _: None
+        self.pause: Callable[[], float] = lambda: 0.0
         self.latency: Callable[[OutboxRow], float] = lambda _: 0.0
         self.tasks = Tasks("lane")
         self.lane = Lane(
@@ -79,7 +80,10 @@ class Bench:
     async def _send(self, admission: Admission, given: OutboxRow) -> OutboxRow | None:
         if not await self.lane.wait_turn(given) or not admission.ask():
             return given
+        self.clock.time += self.pause()  # the process stands still between the look at its clock and the write
         self.sent.append((given.id, self.clock.time))
+        self.clock.time += self.pause()
+        admission.written()
         await self.clock.sleep(self.latency(given))
         flood = self.flood(given)
         if flood is not None:

@@ -1,6 +1,7 @@
 """A bot's sends: who goes first, what a 429 teaches, what is kept in memory."""
 
 from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 
@@ -24,6 +25,41 @@ async def test_a_broadcast_reaches_its_rate_and_never_more(bench: Bench) -> None
     times = [at for _, at in bench.sent]
     assert _worst(times, 1.0) <= 30
     assert len(times) >= 0.97 * 30 * 29
+
+
+async def test_a_process_that_stands_still_around_its_writes_exceeds_nothing(bench: Bench) -> None:
+    random = Random(7)
+    bench.pause = lambda: random.choice([0.0, 0.0, 0.0, 0.02, 0.3])
+    for start in range(0, 270, 90):
+        bench.lane.add(row(number, 1 + number % 40) for number in range(start, start + 90))
+        await bench.run(3.0)
+    times = [at for _, at in bench.sent]
+    assert len(times) > 100
+    assert _worst(times, 1.0) <= 30
+
+
+async def test_two_flooded_groups_do_not_silence_private_chats(bench: Bench) -> None:
+    bench.flood = lambda given: 37.0 if given.chat_id < 0 and bench.clock.time < 1037 else None
+    bench.latency = lambda _: 0.1
+    bench.lane.add([row(1, -100)])
+    await bench.run(0.05)
+    bench.lane.add([row(2, -200), row(3, -300), *(row(10 + number, 1 + number) for number in range(5))])
+    await bench.run(0.3)
+    assert bench.ids()[:2] in ([1, 2], [1, 10])  # a group may have been on its way
+    await bench.run(1.0)
+    assert set(range(10, 15)) <= set(bench.ids())
+    assert bench.lane.figures()["held_for"] == 0
+
+
+async def test_a_refused_probe_of_a_group_leaves_private_chats_a_probe(bench: Bench) -> None:
+    bench.flood = lambda given: 37.0 if given.chat_id in {-100, -200} and bench.clock.time < 1037 else None
+    bench.lane.add([row(1, -100), row(2, -200), row(3, -300)])
+    await bench.run(1.0)
+    assert bench.ids() == [1, 2]  # the third is a group too
+    bench.lane.add([row(10, 1)])
+    await bench.run(0.2)
+    assert bench.ids() == [1, 2, 10, 3]  # the bot may go on, so the third may
+    assert bench.lane.figures()["chats_held"] == 2
 
 
 async def test_a_reply_does_not_wait_for_the_broadcast(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Limits and slots: no window of any position is exceeded, and as little as possible moves."""
 
 import tracemalloc
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,12 @@ from shards.buckets import JITTER, BotLimits, Rule, Window, chat_rules
 from shards.rendezvous import desired_slots
 
 TINY = 1e-6
+
+
+def _send(limits: BotLimits, chat: int, now: float, *, bulk: bool = False) -> None:
+    """A send whose write takes no time."""
+    limits.admit(chat, now, bulk=bulk)
+    limits.written(chat, now)
 
 
 def _worst(times: list[float], period: float) -> int:
@@ -42,7 +49,7 @@ def test_neither_the_bot_nor_any_chat_exceeds_its_limit(rate: int, wanted: list[
     for chat, gap in wanted:
         now += gap
         now = max(now, limits.ready_at(chat, now))
-        limits.take(chat, now)
+        _send(limits, chat, now)
         sent.append((chat, now))
     assert _worst([at for _, at in sent], 1.0) <= rate
     for chat in {chat for chat, _ in sent}:
@@ -86,16 +93,44 @@ def test_no_window_is_exceeded_whatever_is_held_refused_and_recalled(
         else:
             now += amount
             if what == "draft":
-                counted = limits.take_spare(chat, now, shown=True)
+                counted = limits.admit_spare(chat, now, shown=True)
+                if counted:
+                    limits.written(chat, now)
             else:
                 now = max(now, limits.ready_at(chat, now), limits.bot_ready_at(now, bulk=what == "bulk"))
                 now = max(now, limits.ready_at(chat, now))
-                limits.take(chat, now, bulk=what == "bulk")
+                _send(limits, chat, now, bulk=what == "bulk")
                 limits.answered(chat)
                 counted = True
             if counted:
                 assert now >= held.get(chat, 0.0)
                 sent.append((chat, now))
+    assert _fits(sent, rate)
+
+
+_WRITES = st.one_of(
+    st.tuples(st.just("admit"), st.sampled_from([1, 2, 3, -4, -5]), st.floats(0, 0.6)),
+    st.tuples(st.just("write"), st.integers(0, 3), st.floats(0, 1.5)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 5), st.lists(_WRITES, max_size=80), st.randoms())
+def test_no_window_of_writes_is_exceeded_however_long_the_process_stands_still_beside_them(
+    rate: int, steps: list[tuple[str, int, float]], random: Random
+) -> None:
+    limits, now = BotLimits(rate), 1000.0
+    pending: list[tuple[int, float]] = []
+    sent: list[tuple[int, float]] = []
+    for what, which, amount in steps:
+        now += amount
+        if what == "admit" and limits.ready_at(which, now) <= now:
+            limits.admit(which, now)
+            pending.append((which, now))
+        elif what == "write" and pending:
+            chat, admitted = pending.pop(which % len(pending))
+            sent.append((chat, random.uniform(admitted, now)))  # somewhere between the two looks at the clock
+            limits.written(chat, now)
     assert _fits(sent, rate)
 
 
@@ -112,28 +147,28 @@ def _fits(sent: list[tuple[int, float]], rate: int) -> bool:
 def test_windows_rebuilt_by_a_new_owner_are_those_of_the_old_one(ages: list[tuple[int, float]]) -> None:
     old, new = BotLimits(30), BotLimits(30)
     for chat, age in sorted(ages, key=lambda send: -send[1]):
-        old.take(chat, 100.0 - age)
+        _send(old, chat, 100.0 - age)
     new.recall(ages, 100.0)
     assert [new.ready_at(chat, 100.0) for chat in (7, -8, 9)] == [old.ready_at(chat, 100.0) for chat in (7, -8, 9)]
 
 
 def test_a_recall_after_sends_of_our_own_still_counts_all() -> None:
     limits = BotLimits(3)
-    limits.take(1, 100.0)
+    _send(limits, 1, 100.0)
     limits.recall([(2, 0.5), (3, 0.2)], 100.0)
     assert limits.ready_at(4, 100.0) == 100.5 + JITTER
 
 
 def test_drafts_count_and_leave_a_place_for_the_answer() -> None:
     limits = BotLimits(30)
-    assert [limits.take_spare(7, 100.0, shown=True) for _ in range(4)] == [True, True, False, False]
+    assert [limits.admit_spare(7, 100.0, shown=True) for _ in range(4)] == [True, True, False, False]
     assert limits.ready_at(7, 100.0) == 100.0
-    limits.take(7, 100.0)
+    _send(limits, 7, 100.0)
     assert limits.ready_at(7, 100.0) > 102.9
     limits.hold(8, 101.0)
-    assert not limits.take_spare(8, 100.0, shown=True)
+    assert not limits.admit_spare(8, 100.0, shown=True)
     limits.flooded(9, 101.0)
-    assert not limits.take_spare(10, 100.0, shown=False)
+    assert not limits.admit_spare(10, 100.0, shown=False)
 
 
 def test_a_hold_is_kept_and_never_shortened() -> None:
@@ -147,7 +182,7 @@ def test_a_hold_is_kept_and_never_shortened() -> None:
 def test_idle_chats_cost_nothing() -> None:
     limits = BotLimits(30)
     for chat in range(1, 1001):
-        limits.take(chat, 100.0)
+        _send(limits, chat, 100.0)
     limits.hold(5000, 101.0)
     limits.evict(110.0)
     assert (len(limits.chats), len(limits.holds)) == (0, 0)
@@ -159,7 +194,7 @@ def test_a_chat_that_was_written_to_costs_a_list_of_times() -> None:
     limits = BotLimits(30)
     before = tracemalloc.get_traced_memory()[0]
     for chat in range(1, 10_001):
-        limits.take(chat, 100.0 + chat / 1e6)
+        _send(limits, chat, 100.0 + chat / 1e6)
     cost = (tracemalloc.get_traced_memory()[0] - before) / 10_000
     tracemalloc.stop()
     assert cost < 500  # bytes

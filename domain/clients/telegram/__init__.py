@@ -9,8 +9,8 @@ pool.py       connections to one server, retired before it closes them
 client.py     TelegramClient: methods of any bot, files
 """
 
-from domain.clients.telegram.client import TelegramClient, telegram_session
+from domain.clients.telegram.client import Gate, TelegramClient, telegram_session
 from domain.clients.telegram.outcomes import Done, NotSent, Outcome, Refused, Unknown
 from domain.clients.telegram.pool import Session
 
-__all__ = ["Done", "NotSent", "Outcome", "Refused", "Session", "TelegramClient", "Unknown", "telegram_session"]
+__all__ = ["Done", "Gate", "NotSent", "Outcome", "Refused", "Session", "TelegramClient", "Unknown", "telegram_session"]

@@ -1,9 +1,7 @@
 """Methods of the Bot API, for any bot."""
 
 import re
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -12,13 +10,23 @@ from domain.clients.telegram.outcomes import Done, NotSent, Outcome, Refused, Un
 from domain.clients.telegram.pool import NotConnected, Origin, Pool, Session
 from domain.clients.telegram.responses import Response
 from domain.clients.telegram.wire import Broken
-from domain.kit.crashpoints import crash_point, crash_point_soon
+from domain.kit.crashpoints import crash_point
 from domain.kit.log import redact
 
 MAX_ANSWER = 16 << 20  # bytes; a full getUpdates is about 4 MiB
 _PLAIN_TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
 
-Admit = Callable[[], bool]
+
+class Gate(Protocol):
+    """Who counts what is written."""
+
+    def ask(self) -> bool:
+        """With the connection in hand: whether the request may be written. If so, it is, before anything else runs."""
+        ...
+
+    def written(self) -> None:
+        """It is on the socket (or its connection is gone), told once after each `ask` that said yes."""
+        ...
 
 
 def telegram_session(*, connections: int = 200) -> Session:
@@ -43,12 +51,11 @@ class TelegramClient:
         payload: dict[str, Any] | None = None,
         *,
         seconds: float = 60,
-        admit: Admit | None = None,
+        gate: Gate | None = None,
     ) -> Outcome:
         """POST one method; `seconds` bounds the wait for a connection, and then the exchange.
 
-        `admit` is asked with the connection in hand; if it says yes the request is written before anything else runs,
-        if no, nothing is (NotSent).
+        `gate` is asked with the connection in hand; if it says no, nothing is written (NotSent).
         """
         body = orjson.dumps(payload) if payload else b"{}"
         head = (
@@ -56,7 +63,7 @@ class TelegramClient:
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         pool = self._session.pool(self._origin, polls=method == "getUpdates")
-        found = await _exchange(pool, head.encode() + body, seconds, MAX_ANSWER, admit)
+        found = await _exchange(pool, head.encode() + body, seconds, MAX_ANSWER, gate)
         return found if not isinstance(found, Response) else read_answer(found.status, found.body)
 
     async def download(self, token: str, file_path: str, *, max_bytes: int, seconds: float = 60) -> Outcome:
@@ -71,24 +78,20 @@ class TelegramClient:
         return refusal if isinstance(refusal, Refused) else Refused(found.status, "The file is not there.", {})
 
 
-_SEND_WRITTEN = partial(crash_point_soon, "send-written")
-
-
 async def _exchange(
-    pool: Pool, request: bytes, seconds: float, max_body: int, admit: Admit | None
+    pool: Pool, request: bytes, seconds: float, max_body: int, gate: Gate | None
 ) -> Response | NotSent | Unknown:
     try:
         connection = pool.take() or await pool.open(seconds)
     except NotConnected as error:
         return NotSent(redact(str(error)))
     # Between here and the write nothing else runs: what is counted now is written now, on an open connection.
-    if admit is not None and not admit():
-        pool.give_back(connection)
-        return NotSent("it was not admitted")
-    on_written = None
-    if admit is not None:
+    if gate is not None:
+        if not gate.ask():
+            pool.give_back(connection)
+            return NotSent("it was not admitted")
         crash_point("send-admitted")
-        on_written = _SEND_WRITTEN
+    on_written = gate.written if gate is not None else None
     try:
         return await connection.exchange(request, seconds=seconds, max_body=max_body, on_written=on_written)
     except Broken as error:

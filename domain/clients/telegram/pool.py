@@ -73,11 +73,14 @@ class Pool:
                     if (idle := self.take()) is not None:
                         return idle
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    return await self._connect()
+                    connection = await self._connect()
         except TimeoutError:
             raise NotConnected(f"no connection to {self._origin.host} in time") from None
         except (OSError, ValueError) as error:
             raise NotConnected(f"no connection to {self._origin.host}: {error}") from error
+        if not connection.usable:
+            raise NotConnected(f"{self._origin.host} closed the connection at once")
+        return connection
 
     def give_back(self, connection: Connection) -> None:
         """Its request is answered, or was never written."""

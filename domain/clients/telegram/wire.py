@@ -14,7 +14,7 @@ class Broken(Exception):
 class Connection(asyncio.Protocol):
     """Keep-alive HTTP/1.1. `born` is on the loop's clock; `on_lost` is told once when it is over."""
 
-    __slots__ = ("_answer", "_loop", "_on_lost", "_reader", "_transport", "born")
+    __slots__ = ("_answer", "_full", "_loop", "_on_lost", "_on_written", "_reader", "_transport", "born")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[["Connection"], None]) -> None:
         self._loop = loop
@@ -22,6 +22,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Response] | None = None
         self._reader: ResponseReader | None = None
+        self._full = False  # the socket did not take all of what was written yet
+        self._on_written: Callable[[], None] | None = None
         self.born = loop.time()
 
     @property
@@ -32,9 +34,10 @@ class Connection(asyncio.Protocol):
     async def exchange(
         self, request: bytes, *, seconds: float, max_body: int, on_written: Callable[[], None] | None = None
     ) -> Response:
-        """Write a request at once, before anything else runs, tell `on_written`, and wait for its response.
+        """Write a request at once, before anything else runs, and wait for its response.
 
-        Only on a `usable` connection. Raises Broken; whatever ends early takes the connection with it.
+        `on_written` is told once, when the socket has all of it or the connection is over. Only on a `usable`
+        connection. Raises Broken; whatever ends early takes the connection with it.
         """
         transport = self._transport
         if transport is None or self._answer is not None:
@@ -42,14 +45,16 @@ class Connection(asyncio.Protocol):
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._answer = answer
         self._reader = ResponseReader(max_body)
+        self._on_written = on_written
         transport.write(request)
-        if on_written is not None:
-            on_written()
+        if not self._full:
+            self._written()
         timer = self._loop.call_later(seconds, self._fail, "no answer in time")
         try:
             return await answer
         finally:
             timer.cancel()
+            self._written()
             if self._answer is answer:  # cancelled: the response may still come, and must not be the next one's
                 self._answer = None
                 transport.abort()
@@ -64,6 +69,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)  # `pause_writing` as soon as anything has to wait
+
+    def pause_writing(self) -> None:
+        """The socket takes no more for now."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """It has taken everything."""
+        self._full = False
+        self._written()
 
     def data_received(self, data: bytes) -> None:
         """Part of a response; what nobody asked for ends the connection."""
@@ -89,6 +104,11 @@ class Connection(asyncio.Protocol):
         if self._answer is not None:
             self._fail(f"the connection broke: {error!r}" if error else "the connection was closed before an answer")
         self._on_lost(self)
+
+    def _written(self) -> None:
+        told, self._on_written = self._on_written, None
+        if told is not None:
+            told()
 
     def _finish(self, response: Response) -> None:
         answer, self._answer, self._reader = self._answer, None, None
