@@ -16,17 +16,16 @@ from tests.shards.test_handover import _all_open, members
 from tests.shards.world import until
 
 SLOWLY = """
-CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
-CREATE TRIGGER slowly BEFORE UPDATE ON slot_owners FOR EACH ROW WHEN (NEW.slot = 0) EXECUTE FUNCTION slowly()
+CREATE FUNCTION slowly() RETURNS boolean LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN true; END $$
 """
 STUCK = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 OWNERS = "SELECT slot, epoch FROM slot_owners WHERE member_id = $1"
 
 
 @asynccontextmanager
-async def slow_at_slot_zero(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """Whoever updates slot 0 waits there until the connection is told `pg_advisory_unlock(1)`."""
+async def gate_for_slow_statements(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """A statement that says slowly() stands there until the connection is told `pg_advisory_unlock(1)`."""
     conn = await asyncpg.connect(dsn)
     try:
         await conn.execute(SLOWLY)
@@ -46,19 +45,21 @@ async def _acquire(db: Database, name: str, slots: Iterable[int]) -> dict[int, i
         return await queries.acquire(conn, member_id=name, slots=list(slots))
 
 
-async def test_who_joined_while_another_takes_slots_keeps_its_own(settings: Settings, db: Database) -> None:
+async def test_who_joined_while_another_takes_slots_keeps_its_own(
+    settings: Settings, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first one's statement looked at the members before the second one joined, and comes to its slots later."""
-    async with slow_at_slot_zero(settings.owner_dsn) as gate:
+    async with gate_for_slow_statements(settings.owner_dsn) as gate:
         await _join(db, "first")
-        first = asyncio.ensure_future(_acquire(db, "first", range(16)))
-        await until(lambda: gate.fetchval(STUCK), "the first to be in the middle of its taking")
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "ACQUIRE", queries.ACQUIRE.replace("WHERE slot =", "WHERE slowly() AND slot ="))
+            first = asyncio.ensure_future(_acquire(db, "first", range(16)))
+            await until(lambda: gate.fetchval(STUCK), "the first to be in the middle of its taking")
         await _join(db, "second")
         second = await _acquire(db, "second", range(1, 16))
         await gate.execute("SELECT pg_advisory_unlock(1)")
-        taken = await first
-        assert second
-        assert not taken.keys() & second.keys()
-        assert taken.keys() | second.keys() == set(range(16))
+        assert second.keys() == set(range(1, 16))
+        assert (await first).keys() == {0}
         assert {row["slot"]: row["epoch"] for row in await gate.fetch(OWNERS, "second")} == second
 
 
