@@ -307,7 +307,7 @@ def _take(waiting: deque[Pending]) -> list[Pending]:
 
 
 FOLD_MAX = 5  # messages in one turn, beside those of an album
-ALBUM_QUIET = 0.8  # seconds after a picture of an album in which another one may follow
+ALBUM_QUIET = 1.5  # seconds after a picture of an album in which another one may follow
 
 
 def may_fold(items: list[Pending], item: Pending) -> bool:

@@ -172,8 +172,13 @@ class Intake:
         if not rows:
             return []
         self.accepted += len(rows)
-        for group, with_care in self._inherited.groups(rows):
-            await self._take(await self._inherited.count(group) if with_care else group)
+        try:
+            for group, with_care in self._inherited.groups(rows):
+                await self._take(await self._inherited.count(group) if with_care else group)
+        except RowsMoved:
+            # What is ready still is read again, before anything behind it: an edit must not overtake its message.
+            log.info("inbox.rows_moved", rows=len(rows))
+            return [slot for slot in slots if slot in self._open]
         if len(rows) == READ_MAX:
             return [slot for slot in slots if slot in self._open]
         counts = Counts(row.slot for row in rows)
@@ -228,10 +233,8 @@ class Intake:
             self._doubtful |= slots
             self._on_doubt(slots)
             raise
-        except LostOwnership:
+        except (LostOwnership, RowsMoved):
             raise
-        except RowsMoved:
-            log.info("inbox.rows_moved", rows=len(batch))  # what is ready still is read again
         except Exception as error:
             if len(batch) > 1:
                 for item in batch:

@@ -66,7 +66,7 @@ class Noting:
 
     async def accept(self, row: InboxRow, meaning: Meaning, epoch: int) -> bool:
         """Commit what a row of kind "update" changes. False, with nothing changed, for an edit that is to be accepted
-        as a new message: in a group, when it names the bot only now. Raises Unavailable, LostOwnership."""
+        as a new message, because we never had the old one. Raises Unavailable, LostOwnership."""
         incoming = meaning.incoming
         assert incoming is not None  # noqa: S101  # a meaning of kind "update" has one
         async with self._db.worker_tx() as conn:
@@ -155,9 +155,11 @@ async def _edit(conn: Conn, unit: DialogLog, row: InboxRow, meaning: Meaning, in
             await attachments.request_bytes(
                 conn, tenant_id=row.tenant_id, bot_id=int(row.source), message_id=said.id, attachments=draft.attachments
             )
-            return _Noted(dialog, said.seq, asks and meaning.reply and dialog.mode in AI_MODES)
-    # A message we do not have. In private it is older than the bot here; in a group it was not for the bot until now.
-    return None if incoming.chat_id < 0 else _Noted(dialog)
+            may_reply = meaning.reply and dialog.mode in AI_MODES and not await find_muted(conn, [meaning])
+            return _Noted(dialog, said.seq, asks and may_reply)
+    # A message we do not have: it expired while nobody fetched updates, or (in a group) was not said to the bot until
+    # now. What a business account's customer wrote before the bot came was said to the business.
+    return None if meaning.connection_id is None else _Noted(dialog)
 
 
 async def _edit_asks(conn: Conn, row: InboxRow, meaning: Meaning, dialog: LockedDialog, said: changes.Said) -> bool:

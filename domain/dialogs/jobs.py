@@ -28,6 +28,10 @@ class NotYet(Exception):
     """Telegram cannot give the file now; the job is tried again, each time later."""
 
 
+class _Gone(Exception):
+    """Telegram knows no such file, and never will."""
+
+
 def fetch_file_handler(client: TelegramClient, keyring: KeyRing, publisher: Publisher) -> Handler:
     """The handler of FETCH_FILE."""
 
@@ -67,6 +71,9 @@ async def _fetch(
         return _Fetched("stored", await _download(client, token, found))
     except TooLarge:
         return _Fetched("too_big")
+    except _Gone as error:
+        log.info("attachment.gone", job=job.id, reason=str(error))
+        return _Fetched("failed")
     except (NotYet, SealBroken) as error:
         if job.attempts < MAX_ATTEMPTS:
             raise NotYet(str(error)) from error
@@ -85,12 +92,15 @@ async def _download(client: TelegramClient, token: str, found: dict[str, Any]) -
 
 
 def _result(what: str, outcome: Outcome) -> Any:
-    """What Telegram gave. Raises TooLarge, NotYet, Unavailable."""
+    """What Telegram gave. Raises TooLarge, _Gone, NotYet, Unavailable."""
     if isinstance(outcome, Done):
         return outcome.result
     if not isinstance(outcome, Refused) or outcome.code >= 500 or outcome.code == 429:
         reason = outcome.description if isinstance(outcome, Refused) else outcome.reason
         raise Unavailable(f"Telegram did not answer {what}: {reason}", retry_after=10)
-    if "too big" in outcome.description.lower():
+    description = outcome.description.lower()
+    if "too big" in description:
         raise TooLarge("Telegram gives bots no file of this size.")
+    if outcome.code == 400 and "temporarily" not in description:
+        raise _Gone(outcome.description)
     raise NotYet(f"{what}: {outcome.description}")

@@ -8,6 +8,7 @@ import pytest
 from domain.answering.model import Answer, Emit, Question
 from domain.dialogs import attachments
 from domain.kit.errors import NotFound
+from shards import acceptance
 from tests.shards.outages import Assistant, crash
 from tests.shards.shop import Shop, envelope, sent_texts
 from tests.shards.world import until
@@ -76,6 +77,54 @@ async def test_an_edit_after_the_answer_is_answered_only_if_it_is_the_last_word(
 
         await until(noted, "the edit to be noted")
         assert await shop.answers(3) == ["one", "one!", "two"]
+
+
+async def test_an_edit_of_a_message_that_never_came_is_answered_once(shop: Shop) -> None:
+    async with shop.worker():
+        shop.inject(edited_message={**envelope(3), "edit_date": 2, "text": "is anybody there?"})
+        assert await sent_texts(shop, 1) == ["is anybody there?"]
+        shop.inject(edited_message={**envelope(3), "edit_date": 3, "text": "is anybody there?"})
+        await shop.settled()
+    assert await shop.said() == ["is anybody there?"]
+    assert len(shop.sent()) == 1
+
+
+async def test_an_edit_does_not_overtake_its_message(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that somebody takes a row from is read again, before what is behind it."""
+    real, moved = acceptance.accept, 0
+
+    async def moving(*args: Any, **options: Any) -> Any:
+        nonlocal moved
+        moved += 1
+        if moved == 1:
+            raise acceptance.RowsMoved
+        return await real(*args, **options)
+
+    monkeypatch.setattr("shards.intake.accept", moving)
+    shop.inject(message={**envelope(3), "text": "old words"})
+    shop.inject(edited_message={**envelope(3), "edit_date": 2, "text": "new words"})
+    async with shop.worker(patient=True):
+        assert (await shop.asked(1))[-1] in {"old words", "new words"}
+        shop.assistant.gate.set()
+
+        async def answered() -> bool:
+            return "new words" in [call["text"] for call in shop.sent()]
+
+        await until(answered, "the answer to the new words")
+        await shop.settled()
+    assert await shop.said() == ["new words"]
+
+
+async def test_a_file_that_telegram_does_not_know_is_not_asked_for_again(shop: Shop) -> None:
+    async with shop.worker():
+        shop.inject(message={**envelope(5), "voice": {"file_id": "nonsense", "file_size": 10, "duration": 3}})
+
+        async def settled() -> bool:
+            rows = await shop.tenant.rows("SELECT attachments FROM messages WHERE role = 'customer'")
+            return [row["attachments"][0]["state"] for row in rows] == ["failed"]
+
+        await until(settled, "the file to be given up")
+    assert len(shop.sent("getFile")) == 1
 
 
 async def test_files_are_fetched_and_can_be_read(shop: Shop) -> None:
