@@ -19,6 +19,7 @@ from domain.inbox import AcceptedRow, InboxRow
 from domain.inbox import service as inbox
 from domain.kit.db import Conn
 from domain.kit.ids import uuid7
+from domain.kit.records import record
 from domain.outbox import OutboxRow
 from shards.answers import Spoken, speak
 from shards.conversations import Pending, may_fold
@@ -33,7 +34,7 @@ class RowsMoved(Exception):
     """A row of the batch is not ready any more: somebody discarded it, or a commit's confirmation was lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Understood:
     """A row and what it means."""
 

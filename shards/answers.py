@@ -5,7 +5,6 @@ no thought (intake.py). All of it runs in the owner's fenced transaction, on loc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from domain.answering.model import Answer
@@ -19,11 +18,12 @@ from domain.dialogs.service import telegram_sends
 from domain.handoff import service as handoff
 from domain.handoff.model import HandoffRequest
 from domain.kit.db import Conn
+from domain.kit.records import record
 from domain.outbox import OutboxRow
 from domain.outbox import service as outbox
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Spoken:
     """An answer that is to be committed in a locked dialog. `summary` is what an operator reads, if one is
     needed; `reply_to` is Telegram's id of the message it answers."""

@@ -1,6 +1,6 @@
 """A row's bytes, and what they ask of us. Pure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from domain.bots import Bot
@@ -11,13 +11,14 @@ from domain.dialogs.attachments import described
 from domain.dialogs.web import WebMessage
 from domain.inbox import InboxRow
 from domain.kit.ids import uuid7
+from domain.kit.records import record
 
 QUOTED_MAX = 500  # characters of what a message refers to that are asked with it
 
 Kind = Literal["message", "update", "ignore"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Meaning:
     """What to do with a row.
 

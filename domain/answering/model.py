@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from domain.assistants.model import Assistant
+from domain.kit.records import record
 
 Emit = Callable[[str], Awaitable[None]]
 """Receives the answer's text as it grows, piece by piece; raises LostOwnership when the turn must stop."""
@@ -58,7 +59,7 @@ class Citation:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Usage:
     """What the model was paid for."""
 
@@ -67,7 +68,7 @@ class Usage:
     completion_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """The outcome of a turn. `handoff` is the reason a person is needed, if one is ("asked" | "unknown" |
     "model_failed"); the text already says so to the customer."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.kit.ids import uuid7
+from domain.kit.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UsageRecord:
     """What the answer `message_id` used. `model`: the provider's name, or extractive | verified | none."""
 

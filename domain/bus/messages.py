@@ -8,9 +8,10 @@ from uuid import UUID
 import orjson
 
 from domain.kit.ids import json_id
+from domain.kit.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Bell:
     """bell channel: look at what is due in this slot. `what` says where to look first.
 
@@ -31,7 +32,7 @@ class Bell:
         return cls(slot=int(fields["s"]), what=fields["w"])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Bells:
     """bells channel: something arrived in the inbox of these slots. One message where many are rung at once."""
 
@@ -117,7 +118,7 @@ class MembersChanged:
         return cls(member_id=fields["m"], change=fields["c"])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DialogEvent:
     """events channel: a durable change of a dialog, published after its commit, with its payload for speed.
 

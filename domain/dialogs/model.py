@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from domain.kit.records import record
+
 Mode = Literal["ai", "requested", "assigned", "active"]
 Status = Literal["open", "closed"]
 Role = Literal["customer", "assistant", "operator", "system"]
@@ -59,7 +61,7 @@ class LockedDialog:
     spoken: bool = False  # something was said: it moves to the top of the list
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Opening:
     """Where an arrival belongs: its dialog if there is one, else what is needed to open it."""
 
@@ -81,7 +83,7 @@ class Opening:
         return (self.tenant_id, self.channel, self.source, self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MessageDraft:
     """A message to append; `id` is given so that a turn can name its answer before the commit.
 

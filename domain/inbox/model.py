@@ -1,14 +1,15 @@
 """Rows of the inbox, going in and coming out."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from domain.kit.records import record
+
 Channel = Literal["telegram", "web"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Arrival:
     """Something to accept. (channel, source, source_id) is unique: (telegram, bot id, update_id) or
     (web, dialog id, the client's message id). `raw` is the body as it came."""
@@ -21,7 +22,7 @@ class Arrival:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InboxRow:
     """A row on its way through a shard. `dialog_id` and `message_seq` are set once it is accepted. The fields are in
     the order of the columns that queries.py reads."""

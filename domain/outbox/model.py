@@ -1,14 +1,15 @@
 """Rows of the outbox."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kit.records import record
+
 REPLY, BULK = 0, 9  # priorities: an answer, one of a broadcast's sends
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutboxDraft:
     """A send to be committed with the message it carries: one per part, in order."""
 
@@ -25,7 +26,7 @@ class OutboxDraft:
     priority: int = REPLY
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutboxRow:
     """A send on its way. `resends` is 1 once it has been repeated after an unknown outcome; `wait` is how many
     seconds it (and everything behind it in its chat) has to wait, as of the reading."""

@@ -5,11 +5,11 @@ still somebody's question.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from domain.bots.updates.fields import clean, items, loose, name_of, number, part
 from domain.bots.updates.model import Attachment
+from domain.kit.records import record
 
 RICH_MAX = 30_000  # characters of a rich message that are read
 QUOTED_MAX = 1000  # characters of a quoted message that are kept
@@ -24,7 +24,7 @@ KINDS = (
 _FILES = frozenset({"animation", "live_photo", "video_note", "video", "voice", "audio", "document", "sticker"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Content:
     """A message's content; `described` is empty for text."""
 

@@ -1,17 +1,17 @@
 """Messages, new and edited: who wrote what, and whether it was said to the bot. Pure."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from domain.bots.updates.content import Content, content_of, context_of, is_topic_opening
 from domain.bots.updates.fields import identifier, items, name_of, part, word
 from domain.bots.updates.model import Incoming
+from domain.kit.records import record
 
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w{1,64}))?(?=\s|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reader:
     """The bot for which a message is read."""
 

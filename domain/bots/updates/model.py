@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from domain.bots.addresses import Address
+from domain.kit.records import record
 
 Kind = Literal[
     "message", "edited", "blocked", "unblocked", "moved", "callback", "reaction", "connection", "stopped", "ignored"
@@ -14,7 +15,7 @@ class Poisoned(ValueError):
     """These bytes are not an Update we can read; the message is the reason for the dead letter."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Attachment:
     """A file in a message: `kind` is the content's ("photo", "voice", ...), sizes are bytes, pixels and seconds."""
 
@@ -38,7 +39,7 @@ class Connection:
     can_reply: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Incoming:
     """What an update means.
 

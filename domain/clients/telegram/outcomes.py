@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 
+from domain.kit.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Done:
     """Telegram answered ok; `result` is its JSON (for a file, its bytes)."""
 
