@@ -19,6 +19,7 @@ from domain.inbox.service import MAX_TURN_ATTEMPTS
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.log import bound, logger
 from domain.kit.metrics import gauge
+from domain.kit.records import record
 from domain.kit.tasks import Tasks
 from shards.meaning import Meaning
 from shards.rooms import Quarantine, TurnRoom
@@ -53,7 +54,7 @@ class DialogRef:
         return cls(**{name: getattr(dialog, name) for name in cls.__slots__})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pending:
     """An accepted row that waits for its answer.
 
