@@ -20,6 +20,10 @@ from domain.outbox import service as outbox
 from domain.outbox.service import OutcomeRow
 
 
+class TakenBack(LostOwnership):
+    """The send is not waiting any more: its broadcast was paused or cancelled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The outcome of a send, to be committed. `state` sent | failed | uncertain | ready (again, in `delay` seconds)."""
@@ -62,10 +66,12 @@ class DeliveryMarks:
         await self._outcomes.close()
 
     async def sending(self, row: OutboxRow, epoch: int) -> int:
-        """About to write to the socket; returns the attempt's number. Raises LostOwnership, Unavailable."""
+        """About to write to the socket; returns the attempt's number. Raises LostOwnership, TakenBack, Unavailable."""
         attempt = await self._sending.add((row, epoch))
         if attempt is None:
-            raise LostOwnership(f"slot {row.slot} moved on, or the send is somebody else's")
+            raise LostOwnership(f"slot {row.slot} moved on")
+        if attempt == 0:
+            raise TakenBack(f"send {row.id} does not wait any more")
         return attempt
 
     async def settled(self, sent: Sent) -> None:
@@ -79,7 +85,7 @@ class DeliveryMarks:
             live = sorted((row.tenant_id, row.id, epoch) for row, epoch in items if row.slot not in lost)
             attempts = await outbox.mark_sending(conn, live) if live else {}
         crash_point("sending-committed")
-        return [attempts.get(row.id) for row, _ in items]
+        return [None if row.slot in lost else attempts.get(row.id, 0) for row, _ in items]
 
     async def _flush_outcomes(self, items: Sequence[Sent]) -> list[bool]:
         async with self._db.worker_tx() as conn:
