@@ -4,7 +4,7 @@ from domain.deadletters.model import Cause, Kind, State
 from domain.inbox.rules import cause_of_death
 from domain.kit.errors import NotFound
 
-_MAX_ID = 1 << 63
+_DIGITS = 18  # of a row's number: more would not fit its column
 
 
 def letter_id(kind: Kind, row_id: int) -> str:
@@ -15,7 +15,7 @@ def letter_id(kind: Kind, row_id: int) -> str:
 def parse_id(text: str) -> tuple[Kind, int]:
     """Back again. Raises NotFound for what is no letter's id."""
     kind, _, number = text.partition("-")
-    if kind in {"inbox", "outbox"} and number.isascii() and number.isdigit() and int(number[:20]) < _MAX_ID:
+    if kind in {"inbox", "outbox"} and number.isascii() and number.isdigit() and len(number) <= _DIGITS:
         return ("inbox" if kind == "inbox" else "outbox"), int(number)
     raise NotFound("There is no such dead letter: it was retried, discarded, or is older than 30 days.")
 

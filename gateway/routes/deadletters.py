@@ -1,9 +1,8 @@
 """deadletters: what could not be read, answered or delivered, and waits for a person."""
 
 import base64
-import binascii
-from datetime import datetime
-from typing import Any, Literal, cast
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -12,8 +11,8 @@ from domain.bus import bell_channel, events_channel
 from domain.deadletters import Letter
 from domain.deadletters import service as deadletters
 from domain.deadletters.model import Cause, Kind, Position, State
-from domain.deadletters.rules import cause_of, letter_id, safe_text
-from domain.kit.errors import bad_cursor
+from domain.deadletters.rules import cause_of, letter_id, parse_id, safe_text
+from domain.kit.errors import NotFound, bad_cursor
 from gateway.call import Call
 from gateway.paging import Page, PageQuery
 from gateway.routing import Route
@@ -123,10 +122,9 @@ def _position(cursor: str | None) -> Position | None:
         return None
     try:
         at, kind, row_id = base64.urlsafe_b64decode(cursor).decode().split("|")
-        if kind not in {"inbox", "outbox"} or len(row_id) > 18:
-            raise bad_cursor()
-        return Position(datetime.fromisoformat(at), cast("Kind", kind), int(row_id))
-    except (ValueError, binascii.Error) as error:
+        named, number = parse_id(f"{kind}-{row_id}")
+        return Position(datetime.fromisoformat(at).astimezone(UTC), named, number)
+    except (ValueError, OverflowError, NotFound) as error:
         raise bad_cursor() from error
 
 

@@ -1,6 +1,7 @@
 """Dead letters over REST: listed, looked at safely, retried once however often it is clicked, discarded."""
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
@@ -81,7 +82,9 @@ async def test_pages_and_filters(gateway: Gateway) -> None:
     of_bot = (await ann.ok("GET", f"/api/deadletters?bot_id={dialog.bot_id}"))["items"]
     assert len(of_bot) == 3
     assert len((await ann.ok("GET", "/api/deadletters?kind=outbox"))["items"]) == 2
-    for query in ("kind=lost", "cursor=x", "cursor=fHx8", "bot_id=0"):
+    odd = ("0001-01-01T00:00:00+14:00|inbox|5", "9999-12-31|outbox|-5", "x|inbox|5")
+    cursors = [base64.urlsafe_b64encode(text.encode()).decode() for text in odd]
+    for query in ("kind=lost", "cursor=x", "cursor=fHx8", "bot_id=0", *(f"cursor={cursor}" for cursor in cursors)):
         assert (await ann.call("GET", f"/api/deadletters?{query}")).status == 422
 
 
@@ -99,7 +102,18 @@ async def test_a_failed_message_is_sent_again_from_the_list(gateway: Gateway) ->
 
 def test_ids_and_causes() -> None:
     assert parse_id("outbox-17") == ("outbox", 17)
-    for text in ("", "17", "inbox-", "inbox-x", "inbox--1", "mail-1", "inbox-99999999999999999999", "inbox-²"):
+    assert parse_id("inbox-" + "0" * 17 + "5") == ("inbox", 5)
+    for text in (
+        "inbox-" + "0" * 20 + "9" * 20,
+        "",
+        "17",
+        "inbox-",
+        "inbox-x",
+        "inbox--1",
+        "mail-1",
+        "inbox-99999999999999999999",
+        "inbox-²",
+    ):
         with pytest.raises(NotFound):
             parse_id(text)
     assert cause_of("dead", "the worker died 3 times while answering it") == "killed_worker"
