@@ -7,6 +7,7 @@ from domain.bus import Bell, Publisher, bell_channel
 from domain.clients.embeddings import Embedder
 from domain.deadletters import service as deadletters
 from domain.inbox import service as inbox
+from domain.kit import jobs
 from domain.kit.clock import Clock
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
@@ -52,8 +53,8 @@ class Upkeep:
             await self._check_model(self._embedder)
             self._model_checked = True
         if self._clock.monotonic() >= self._tidy_at:
-            for forget in (inbox.forget_old, outbox.forget_old, deadletters.forget_old, bothealth.forget_old):
-                while await self._forget_some(forget):
+            for slice_ in (inbox, outbox, deadletters, bothealth, jobs):
+                while await self._forget_some(slice_.forget_old):
                     pass
             self._tidy_at = self._clock.monotonic() + TIDY_EVERY
 

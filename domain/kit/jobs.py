@@ -84,6 +84,12 @@ WHERE tenant_id = $1 AND id = $2 AND state = 'running'
 # Given up, with its reason.
 FAIL = "UPDATE jobs SET state = 'failed', error = $3 WHERE tenant_id = $1 AND id = $2"
 
+# Failed jobs that nobody tried again for 30 days, a batch at a time.
+DELETE_OLD = """
+DELETE FROM jobs WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM jobs WHERE state = 'failed' AND run_at < now() - interval '30 days' LIMIT $1))
+"""
+
 
 class GiveUp(Exception):
     """The job cannot succeed; trying again would not help. The message is the reason."""
@@ -224,6 +230,11 @@ async def hand_back(db: Database, job: Job) -> None:
     """Put an interrupted job back for the next owner; the attempt does not count."""
     async with JobContext(db, job).verdict() as conn:
         await conn.execute(RETRY, job.tenant_id, job.id, 0.0, None, 1)
+
+
+async def forget_old(conn: Conn, *, limit: int) -> int:
+    """Delete up to `limit` jobs that failed 30 days ago; returns how many went."""
+    return int((await conn.execute(DELETE_OLD, limit)).rpartition(" ")[2])
 
 
 async def _work(job: Job, context: JobContext, handlers: Mapping[str, Handler]) -> None:

@@ -144,6 +144,19 @@ async def test_giving_up_is_final_at_once(db: Database, held: dict[int, int], en
     assert await _rows(db) == [("failed", 1, "an encrypted file")]  # a verdict is not taken back
 
 
+async def test_a_failed_job_is_kept_for_thirty_days(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
+    for state, days in (("failed", 31), ("failed", 29), ("ready", 31)):
+        await enqueue()
+        async with db.worker_tx() as conn:
+            await conn.execute(
+                "UPDATE jobs SET state = $1, key = $2, run_at = now() - make_interval(days => $3) WHERE key = '1'",
+                state, f"{state}-{days}", days,
+            )  # fmt: skip
+    async with db.worker_tx() as conn:
+        assert await jobs.forget_old(conn, limit=10) == 1
+        assert [row["key"] for row in await conn.fetch("SELECT key FROM jobs ORDER BY id")] == ["failed-29", "ready-31"]
+
+
 async def test_an_unknown_kind_is_said_so(db: Database, held: dict[int, int], enqueue: Enqueue) -> None:
     await enqueue()
     [job] = await _claim(db, held)
