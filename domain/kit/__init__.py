@@ -6,6 +6,7 @@ redis      the client with the retries that are safe       ids      uuid version
 batch      group commit: many callers, one statement       sealing  AES-256-GCM for secrets at rest, derived keys
 slots      the work-slot function, fixed for life          errors   the typed error tree
 schema     the revision this code knows, and the check of the database
+records    frozen dataclasses that are cheap to make
 jobs       background work by slot, as rows                blobs    files in Postgres
 schedules  what becomes a job by the clock                 joblist  jobs as their tenant sees them
 log        structured logs that redact secrets             metrics  Prometheus over all processes of a host
