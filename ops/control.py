@@ -83,9 +83,10 @@ class Supervisord:
                 raise self.refusal((failed or late)[0]["name"])
             time.sleep(0.05)
 
-    def running(self) -> list[str]:
-        """The names of the running programs, in order."""
-        return sorted(info["name"] for info in self._call("getAllProcessInfo") if info["statename"] == _UP)
+    def pids(self, *, young: bool = True) -> dict[str, int]:
+        """The pids of all programs that have a process, by name; without the `young` those that run for a second."""
+        infos = self._call("getAllProcessInfo")
+        return {info["name"]: info["pid"] for info in infos if info["pid"] and (young or info["statename"] == _UP)}
 
     def pid(self, program: str) -> int:
         """Its pid; 0 while it does not run."""

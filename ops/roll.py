@@ -39,7 +39,7 @@ async def _roll(settings: Settings, supervisord: Supervisord) -> None:
         if taken is None or not taken[0]:
             raise Refusal("Another roll is under way: wait until it is done.", code=FAILED)
         async with opened(settings) as db:
-            programs = [name for name in supervisord.running() if is_shard(name)]
+            programs = sorted(filter(is_shard, supervisord.pids()))  # also one that was added a moment ago
             for number, program in enumerate(programs):
                 rest = programs[number:]
                 with step(f"restarting {program}"):

@@ -18,7 +18,7 @@ from domain.kit.slots import slot_of
 from gateway.services import Services
 from tests.gateway.running import Gateway
 
-DEADLINE = 10.0  # seconds a test waits for anything
+DEADLINE = 60.0  # seconds a test waits for anything
 
 
 @dataclass

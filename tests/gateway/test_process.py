@@ -18,7 +18,7 @@ from domain.kit.settings import Settings
 from gateway.server import SHUTDOWN_SECONDS
 from tests.gateway.conversation import EventStream
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @contextmanager

@@ -48,10 +48,10 @@ def test_it_runs_heals_stops_and_starts_again(product: Product) -> None:
             os.kill(pids[program], signal.SIGKILL)
             until(lambda program=program: product.pid(program) not in {0, pids[program]})  # type: ignore[misc]
             until(product.healthy)
-        until(lambda: product.owners() == {"shard-00", "shard-01"}, seconds=60)
+        until(lambda: product.owners() == {"shard-00", "shard-01"})
 
         assert product.control("restart", "shard-01") == "shard-01: stopped\nshard-01: started\n"
-        until(lambda: product.owners() == {"shard-00", "shard-01"}, seconds=60)
+        until(lambda: product.owners() == {"shard-00", "shard-01"})
         three = {"shard-00", "shard-01", "shard-02"}
         assert _replyx(product, "shards", "scale", "3").startswith("  scaling ")
         assert product.owners() == three
@@ -66,7 +66,7 @@ def test_it_runs_heals_stops_and_starts_again(product: Product) -> None:
         for pid in (_parent(after["shard-00"]), *after.values()):  # as if the power went, but for `replyx up`
             os.kill(pid, signal.SIGKILL)
         until(lambda: "starting again" in product.said())
-        until(lambda: product.said().count("ReplyX is running") == 2, seconds=60)
+        until(lambda: product.said().count("ReplyX is running") == 2)
         until(lambda: product.owners() == three)
     assert "ReplyX has stopped; nothing is lost." in product.said()
     with product.running():
@@ -81,7 +81,7 @@ def test_nothing_is_left_when_replyx_up_is_killed(product: Product) -> None:
         pids = [product.pid(name) for name in ("gateway:gateway-00", "shard-00", "postgres", "valkey")]
         process.kill()
         process.wait()
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=60)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 def _replyx(product: Product, *arguments: str) -> str:

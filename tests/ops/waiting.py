@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def until(check: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
+async def until(check: Callable[[], Awaitable[bool]], *, seconds: float = 60) -> None:
     """Return as soon as `check` is true; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while not await check():

@@ -1,5 +1,6 @@
 """`replyx up` as a process, and what an operator of the host can do with it."""
 
+import http.client
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ import redis
 
 from domain.kit.settings import load_settings
 from domain.kit.slots import slot_of
+from ops.control import Supervisord
 from ops.embedded import free_port
 from ops.environment import Host, running_host
 
@@ -35,7 +38,7 @@ WHERE slot.slot = %s
 """
 
 
-def until(check: Callable[[], bool], *, seconds: float = 30) -> None:
+def until(check: Callable[[], bool], *, seconds: float = 90) -> None:
     """Return as soon as `check` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not check():
@@ -112,14 +115,18 @@ class Product:
         return set(re.findall(r"postgres(?:ql)?://([^:@/]*)", environment))
 
     def pid(self, program: str) -> int:
-        """The pid of a program by supervisord's name; 0 while it does not run."""
-        found = re.search(rf"^{program} +RUNNING +pid (\d+)", self.control("status"), re.MULTILINE)
-        return int(found[1]) if found else 0
+        """The pid of a program by supervisord's name; 0 while it does not run, or has run for less than a second."""
+        return self._pids(young=False).get(program.rpartition(":")[2], 0)
 
     def pids(self) -> dict[str, int]:
-        """Every running program and its pid."""
-        found = re.findall(r"^(\S+) +RUNNING +pid (\d+)", self.control("status"), re.MULTILINE)
-        return {name: int(pid) for name, pid in found}
+        """Every program that has a process, and its pid."""
+        return self._pids(young=True)
+
+    def _pids(self, *, young: bool) -> dict[str, int]:
+        try:
+            return Supervisord(self.data_dir, self.data_dir / "supervisor.conf").pids(young=young)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return {}  # it starts, or has died
 
     def kill(self, program: str) -> int:
         """`kill -9`; returns the dead pid."""

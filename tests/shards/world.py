@@ -24,7 +24,7 @@ from domain.kit.slots import SLOTS, slot_of, slot_of_bot
 from shards.process import listening, open_clients
 from shards.worker import Worker
 
-DEADLINE = 20.0  # seconds a test waits for a thing before it fails
+DEADLINE = 60.0  # seconds a test waits for a thing before it fails
 
 
 async def until(check: Callable[[], Awaitable[Any]], what: str, *, seconds: float = DEADLINE) -> Any:
