@@ -118,7 +118,7 @@ class RunningSimulator:
             raise LookupError(f"bot {bot.id} has no chat {chat_id}")
         return transcript(self.world, chat)
 
-    async def wait_for(self, condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    async def wait_for(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Wait until `condition()` is true (looked at after every change); its value. TimeoutError otherwise."""
         async with asyncio.timeout(seconds):
             while True:

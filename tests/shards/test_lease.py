@@ -144,7 +144,7 @@ async def test_a_zombie_ends_as_soon_as_it_wakes(world: World, shard_settings: S
         os.kill(shard.pid, signal.SIGSTOP)
         await rows("DELETE FROM shard_members RETURNING 1")  # its lease ran out, and it was buried
         os.kill(shard.pid, signal.SIGCONT)
-        said, _ = await asyncio.to_thread(shard.communicate, timeout=20)
+        said, _ = await asyncio.to_thread(shard.communicate, timeout=60)
         assert shard.returncode == 1
         assert "worker.lease_lost" in said
         assert await rows("SELECT count(*) FROM shard_members") == [0]

@@ -88,7 +88,7 @@ async def chat_frame(page: Page) -> Frame:
     return frame
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return when the condition holds; TimeoutError at the deadline."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition is any expression over the fake's plain attributes
