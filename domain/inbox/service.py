@@ -13,6 +13,7 @@ from domain.kit.batch import GroupCommit, all_of
 from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn
 from domain.kit.metrics import Counter
+from domain.kit.tasks import Tasks
 
 MAX_TURN_ATTEMPTS = 3
 SINGLE_BELLS = 4  # slots of a batch that are rung one by one; more share one message that every shard hears
@@ -25,7 +26,11 @@ Transaction = Callable[[], AbstractAsyncContextManager[Conn]]
 
 
 class InboxWriter:
-    """Group-commits arrivals of one process and rings the slots' owners."""
+    """Group-commits arrivals of one process and rings the slots' owners.
+
+    Bells are hints: nobody who waits for a commit waits for Redis, and what is committed while one message is on its
+    way there is rung with the next.
+    """
 
     def __init__(self, transaction: Transaction, publisher: Publisher) -> None:
         self._transaction = transaction
@@ -33,14 +38,20 @@ class InboxWriter:
         self._batch: GroupCommit[Arrival, bool] = GroupCommit(
             "inbox", self._flush, max_items=500, size=lambda arrival: len(arrival.raw)
         )
+        self._tasks = Tasks("inbox")
+        self._unrung: set[int] = set()
+        self._wake = asyncio.Event()
 
     def start(self) -> None:
         """Begin accepting; needs the running loop."""
         self._batch.start()
+        self._tasks.eternal("bells", self._ring())
 
     async def close(self) -> None:
-        """Commit what waits and stop."""
+        """Commit what waits, ring for it, and stop."""
         await self._batch.close()
+        await self._ring_once()
+        await self._tasks.stop()
 
     async def put(self, arrival: Arrival) -> bool:
         """Store one arrival; True if it is new, False if it was there. Raises Unavailable, having stored nothing
@@ -63,9 +74,19 @@ class InboxWriter:
         new = [(a.channel, a.source, a.source_id) in fresh for a in arrivals]
         for arrival, is_new in zip(arrivals, new, strict=True):
             (ACCEPTED if is_new else DUPLICATES).labels(arrival.channel).inc()
-        slots = {a.slot for a, is_new in zip(arrivals, new, strict=True) if is_new}
-        await self._publisher.publish(_bells(sorted(slots)))
+        self._unrung.update(a.slot for a, is_new in zip(arrivals, new, strict=True) if is_new)
+        self._wake.set()
         return new
+
+    async def _ring(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._ring_once()
+
+    async def _ring_once(self) -> None:
+        slots, self._unrung = sorted(self._unrung), set()
+        await self._publisher.publish(_bells(slots))
 
 
 async def supersede(conn: Conn, *, tenant_id: UUID, slot: int, dialog_id: UUID, seq: int) -> bool:
