@@ -22,12 +22,23 @@ FROM outbox WHERE state IN ('failed', 'uncertain') AND dismissed_at IS NULL AND 
     AND ($1::uuid IS NULL OR tenant_id = $1)
 """
 
-# A page, newest first, behind a position (time, kind, id).
+# A page, newest first, behind a position (time, kind, id): first which letters, then what is in these few.
 LIST = f"""
-SELECT * FROM ({_DEAD} UNION ALL {_UNSENT}) letters
-WHERE ($3::text IS NULL OR kind = $3) AND ($4::text IS NULL OR (channel = 'telegram' AND source = $4))
-    AND ($5::timestamptz IS NULL OR (at, kind, row_id) < ($5, $6::text, $7::bigint))
-ORDER BY at DESC, kind DESC, row_id DESC LIMIT $8
+WITH page AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT 'inbox' AS kind, tenant_id, id, coalesce(done_at, received_at) AS at FROM inbox
+        WHERE state = 'dead' AND ($1::uuid IS NULL OR tenant_id = $1)
+            AND ($4::text IS NULL OR (channel = 'telegram' AND source = $4))
+        UNION ALL
+        SELECT 'outbox', tenant_id, id, coalesce(finished_at, created_at) FROM outbox
+        WHERE state IN ('failed', 'uncertain') AND dismissed_at IS NULL AND priority < 9
+            AND ($1::uuid IS NULL OR tenant_id = $1) AND ($4::text IS NULL OR bot_id::text = $4)) keys
+    WHERE ($3::text IS NULL OR kind = $3) AND ($5::timestamptz IS NULL OR (at, kind, id) < ($5, $6::text, $7::bigint))
+    ORDER BY at DESC, kind DESC, id DESC LIMIT $8)
+SELECT l.* FROM page p CROSS JOIN LATERAL (
+    {_DEAD} AND p.kind = 'inbox' AND tenant_id = p.tenant_id AND id = p.id
+    UNION ALL {_UNSENT} AND p.kind = 'outbox' AND tenant_id = p.tenant_id AND id = p.id) l
+ORDER BY l.at DESC, l.kind DESC, l.row_id DESC
 """
 
 # One letter.
