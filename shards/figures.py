@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypedDict
 
 import orjson
 
 from domain.bus import Publisher, rate_limits_key
-from shards.lanes import Figures
 
 KEPT = 15  # seconds the last figures outlive their shard
+
+
+class Figures(TypedDict):
+    """A lane as /metrics/telegram-rate-limit shows it; times in seconds from now."""
+
+    rate: int
+    tokens: int
+    queue: int
+    queue_bulk: int
+    more_waiting: bool
+    in_flight: int
+    held_for: float
+    chats_held: int
+    floods_hour: int
+    floods_total: int
 
 
 async def publish_figures(publisher: Publisher, member: str, at: datetime, bots: Mapping[int, Figures]) -> None:

@@ -1,54 +1,46 @@
 """The lane of one bot: replies before broadcasts, in each a line per chat, strictly in order; windows decide when.
 
 No task belongs to a lane: whatever may change what can be sent calls `pump`, which starts what may go and sets a timer
-for the rest. A row is started LEAD seconds before the windows open, so that it is marked `sending` by then; it is
+for the rest. A row is started some milliseconds before the windows open, so that it is marked `sending` by then; it is
 counted where it is written (`Admission`), with the connection in hand.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypedDict
 
 from domain.kit.clock import Clock
 from domain.kit.crashpoints import crash_point_soon
 from domain.kit.tasks import Tasks
 from domain.outbox import BULK, OutboxRow
 from shards.buckets import BotLimits
+from shards.figures import Figures
 from shards.lines import Lines
 
 IN_FLIGHT = 60  # sends of one bot between mark and outcome; a bot at 30/s whose answers take two seconds needs as many
-LEAD = 0.02  # seconds a row is started before its window opens: what its mark takes to commit
+LEAD = 0.02  # seconds a row is started before its window opens, at least: what its mark takes to commit
+LEAD_MAX = 0.1  # the same at most, where the database is slow: a crash leaves what was started `sending`
 PUT_BACK = 0.25  # seconds: a marked row that would wait longer is put back, so that few are `sending` at a crash
-HELD = 100  # rows of a kind in memory; the rest waits in Postgres (a faster bot holds three seconds' worth)
+HELD = 100  # replies in memory; the rest waits in Postgres (a faster bot holds three seconds' worth)
+HELD_BULK = 30  # the same of broadcasts: many bots at once must not mean many thousand rows in one read
 FLOODS_KEPT = 1000  # times of 429s, for the last hour's count
 HOUR = 3600.0
-
-
-class Figures(TypedDict):
-    """A lane as /metrics/telegram-rate-limit shows it; times in seconds from now."""
-
-    rate: int
-    tokens: int
-    queue: int
-    queue_bulk: int
-    more_waiting: bool
-    in_flight: int
-    held_for: float
-    chats_held: int
-    floods_hour: int
-    floods_total: int
 
 
 class Admission:
     """One send's right to be written, asked for with the connection in hand."""
 
-    __slots__ = ("asked", "given", "lane", "row")
+    __slots__ = ("_started", "asked", "given", "lane", "row")
 
     def __init__(self, lane: "Lane", row: OutboxRow) -> None:
         self.lane = lane
         self.row = row
         self.asked = self.given = False
+        self._started = lane.now
+
+    def marked(self) -> None:
+        """It is `sending`, and committed."""
+        self.lane.note_mark(self.lane.now - self._started)
 
     def ask(self) -> bool:
         """Whether it may be written now; if so it is counted, and must be."""
@@ -101,6 +93,7 @@ class Lane:
         "_frozen",
         "_idle",
         "_known",
+        "_lead",
         "_limits",
         "_loop",
         "_may_act",
@@ -136,6 +129,7 @@ class Lane:
         self._known: set[int] = set()
         self._busy: set[int] = set()
         self._ahead = 0  # started, and not counted yet
+        self._lead = LEAD
         self._idle = asyncio.Event()
         self._idle.set()
         self._frozen = False
@@ -143,6 +137,11 @@ class Lane:
         self._timer: asyncio.TimerHandle | None = None
         self._floods: deque[float] = deque(maxlen=FLOODS_KEPT)
         self._floods_total = 0
+
+    @property
+    def now(self) -> float:
+        """Seconds on the lane's clock."""
+        return self._clock.monotonic()
 
     @property
     def in_flight(self) -> int:
@@ -159,14 +158,13 @@ class Lane:
         """Rows in the lines."""
         return len(self._replies) + len(self._bulk)
 
-    @property
-    def place(self) -> int:
+    def place(self, bulk: bool) -> int:
         """How many rows of a kind are kept here."""
-        return max(HELD, 3 * self._limits.rate)
+        return max(HELD_BULK if bulk else HELD, 3 * self._limits.rate)
 
     def room(self, bulk: bool) -> bool:
-        """Whether half of the place for a kind is free."""
-        return 2 * len(self._bulk if bulk else self._replies) <= self.place
+        """Whether a third of the place for a kind is free: what is left lasts until the next look."""
+        return 3 * len(self._bulk if bulk else self._replies) <= 2 * self.place(bulk)
 
     def note_rest(self, bulk: bool, more: bool) -> None:
         """Whether Postgres has more rows of a kind than were just read."""
@@ -186,7 +184,7 @@ class Lane:
     def offer(self, row: OutboxRow) -> None:
         """A row that was just committed: taken unless older ones of its kind are only in Postgres, or it is full."""
         bulk = row.priority >= BULK
-        if bulk not in self._behind and len(self._bulk if bulk else self._replies) < self.place:
+        if bulk not in self._behind and len(self._bulk if bulk else self._replies) < self.place(bulk):
             self.add([row])
         else:
             self._behind.add(bulk)
@@ -222,6 +220,10 @@ class Lane:
         if self._frozen or not self._may_act(self.slot) or not self._may_send():
             return False
         return self._limits.admit_spare(chat_id, self._clock.monotonic(), shown=shown)
+
+    def note_mark(self, seconds: float) -> None:
+        """How long a mark took: the next are begun so much earlier that they are in time."""
+        self._lead += (min(LEAD_MAX, max(LEAD, 1.5 * seconds)) - self._lead) / 8
 
     async def wait_turn(self, row: OutboxRow) -> bool:
         """Wait, shortly, until the windows allow a started row; False if it has to go back."""
@@ -344,12 +346,12 @@ class Lane:
 
     def _start_from(self, lines: Lines, now: float, *, bulk: bool) -> float:
         """Start what may go of these; returns when to look again (inf: when a send is over)."""
-        until = now + LEAD
+        until = now + self._lead
         while (turn := lines.first()) is not None and len(self._busy) < IN_FLIGHT:
             ready, chat_id = turn
             may = max(ready, self._limits.bot_ready_at(now, ahead=self._ahead, bulk=bulk))
             if may > until:
-                return may - LEAD
+                return may - self._lead
             if chat_id in self._busy:
                 lines.skip()
             elif (later := self._limits.chat_ready_at(chat_id, now)) > until:

@@ -20,7 +20,7 @@ from domain.outbox import OutboxRow
 from domain.outbox import service as outbox
 from shards.delivery import DeliveryMarks
 from shards.figures import publish_figures
-from shards.lanes import HELD, Lane, SpareAdmission
+from shards.lanes import HELD, HELD_BULK, Lane, SpareAdmission
 from shards.ownership import Ownership
 from shards.sending import FLOODS, Call, FindBot, Policy, Sending, TokenDied
 
@@ -199,8 +199,8 @@ class Sender:
         return bot.rate if bot.state == "active" else None
 
     async def _look(self) -> None:
-        """Read what waits in the open slots, as far as the lanes have room for it: replies, and what broadcasts send
-        once a second; a bell that rings for a reply does not wait for those."""
+        """Read what waits in the open slots, as far as the lanes have room for it: replies, and beside them, once a
+        second, what broadcasts send: a bell that rings for a reply does not wait for those."""
         slots = sorted(self._open)
         if not slots:
             return
@@ -209,14 +209,22 @@ class Sender:
         self._looked |= self._open.intersection(slots) - self._doubted
         now = self._clock.monotonic()
         if now >= self._bulk_at and sum(lane.waiting for lane in self._lanes.values()) < MAX_BULK:
-            self._bulk_at = now + LOOK_EVERY * 0.9
+            self._bulk_at = float("inf")
+            self._tasks.short("bulk", self._read_bulk(slots))
+
+    async def _read_bulk(self, slots: list[int]) -> None:
+        try:
             await self._read(slots, bulk=True)
+        except Unavailable as error:
+            log.warning("outbox.bulk_paused", reason=error.detail)
+        finally:
+            self._bulk_at = self._clock.monotonic() + LOOK_EVERY * 0.7
 
     async def _read(self, slots: list[int], *, bulk: bool) -> None:
         full = {bot_id for bot_id, lane in self._lanes.items() if self._rate(bot_id) is None or not lane.room(bulk)}
         lanes = {bot_id: lane for bot_id, lane in self._lanes.items() if bot_id not in full}
         known = [row_id for lane in lanes.values() for row_id in lane.known]
-        limit = max([HELD, *(lane.place for lane in lanes.values())])
+        limit = max([HELD_BULK if bulk else HELD, *(lane.place(bulk) for lane in lanes.values())])
         async with self._db.worker_tx() as conn:
             rows = await outbox.fetch_ready(
                 conn, slots=slots, known=known, without=sorted(full), bulk=bulk, limit=limit

@@ -79,6 +79,7 @@ class Sending:
                 return None
             try:
                 attempt = await self._marks.sending(row, epoch)
+                admission.marked()
                 outcome = await self._write(admission, bot, row)
             except Unavailable:
                 attempt, outcome = 0, None

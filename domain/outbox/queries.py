@@ -7,7 +7,8 @@ from uuid import UUID
 from domain.kit.db import Conn, Row
 from domain.outbox.model import OutboxDraft, OutboxRow
 
-_COLUMNS = """tenant_id, id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
+# In the order of OutboxRow's fields.
+_COLUMNS = """id, tenant_id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
     state, attempts, resends, epoch, created_at, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait"""
 
 # Adds sends with the messages they carry.
@@ -231,4 +232,4 @@ async def fetch_recent(conn: Conn, *, slots: Sequence[int]) -> list[RecentSend]:
 
 
 def _row(row: Row) -> OutboxRow:
-    return OutboxRow(**{name: row[name] for name in OutboxRow.__slots__})
+    return OutboxRow(*row)

@@ -65,6 +65,7 @@ class Bench:
         self.rate = rate
         self.sent: list[tuple[int, float]] = []
         self.flood: Callable[[OutboxRow], float | None] = lambda _: None
+        self.mark = 0.0  # seconds a mark takes
         self.pause: Callable[[], float] = lambda: 0.0
         self.latency: Callable[[OutboxRow], float] = lambda _: 0.0
         self.tasks = Tasks("lane")
@@ -78,6 +79,8 @@ class Bench:
         )
 
     async def _send(self, admission: Admission, given: OutboxRow) -> OutboxRow | None:
+        await self.clock.sleep(self.mark)
+        admission.marked()
         if not await self.lane.wait_turn(given) or not admission.ask():
             return given
         self.clock.time += self.pause()  # the process stands still between the look at its clock and the write
