@@ -29,6 +29,7 @@ log = logger(__name__)
 
 HEAD_MAX = 8 << 10  # bytes; more is aiohttp's business
 BODY_MAX = 256 << 10  # bytes; an update has 4 KiB at most times, and 512 KiB at the very most
+UNTRUSTED_MAX = 16 << 10  # bytes of a body that are kept before its sender has shown a secret that we know
 PARTIAL_SECONDS = 30.0  # a request that is not complete by then is aborted
 IDLE_SECONDS = 75.0  # a connection without a request is closed
 STOP_SECONDS = 1.5  # at the end, an update that is being stored is answered within this
@@ -37,10 +38,11 @@ _SWEEP_EVERY = 5.0  # seconds
 _LINE = re.compile(rb"POST /telegram/([A-Za-z0-9_-]{43}) HTTP/1\.1\r\n")
 _LINE_LENGTH = len("POST /telegram/ HTTP/1.1\r\n") + 43
 _START = b"POST /telegram/"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,7})[ \t]*(?=\r\n)", re.IGNORECASE)
+# Every line that begins so is found, also one whose number cannot be read: two of them are aiohttp's business.
+_LENGTH = re.compile(rb"\r\ncontent-length(?::[ \t]*(\d{1,7})[ \t]*(?=\r\n))?", re.IGNORECASE)
 _SECRET = re.compile(rb"\r\n" + SECRET_HEADER.lower().encode() + rb":[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _SPECIAL = re.compile(
-    rb"\r\n(?:transfer-encoding|content-encoding|expect|upgrade|connection:[ \t]*close)", re.IGNORECASE
+    rb"\r\n(?:[ \t]|transfer-encoding|content-encoding|expect|upgrade|connection:[ \t]*close)", re.IGNORECASE
 )
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nServer: ReplyX\r\n\r\n"
 
@@ -146,17 +148,20 @@ class Front(asyncio.Protocol):
                 self._hand_over()
             return
         lengths = _LENGTH.findall(data, 0, head + 2)
-        if len(lengths) != 1 or _SPECIAL.search(data, 0, head + 2) or int(lengths[0]) > BODY_MAX:
-            self._hand_over()
-            return
-        end = head + 4 + int(lengths[0])
-        if len(data) < end:
-            return
         secrets = _SECRET.findall(data, 0, head + 2)
-        if len(secrets) != 1:
+        if len(lengths) != 1 or len(secrets) != 1 or not lengths[0] or not _plain(data, head + 2):
             self._hand_over()
             return
-        self._take(line[1].decode(), secrets[0], head + 4, end)
+        start, length, path = head + 4, int(lengths[0]), line[1].decode()
+        missing = len(data) < start + length
+        if length > BODY_MAX or (missing and length > UNTRUSTED_MAX and not self._trusted(path, secrets[0])):
+            self._hand_over()  # it refuses without keeping the body
+        elif not missing:
+            self._take(path, secrets[0], start, start + length)
+
+    def _trusted(self, path: str, secret: bytes) -> bool:
+        target = self._door.webhooks.known(path)
+        return target is not None and hmac.compare_digest(secret, target.header.encode())
 
     def _take(self, path: str, secret: bytes, start: int, end: int) -> None:
         """A whole request is here: data[start:end] is its body."""
@@ -171,7 +176,9 @@ class Front(asyncio.Protocol):
     async def _look_up(self, path: str, secret: bytes, start: int, end: int) -> None:
         try:
             target = await self._door.webhooks.find(path)
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001  # the boundary: whatever it was, the connection must go on
+            if not isinstance(error, Unavailable):
+                log.error("webhook.not_found_out", error=repr(error))
             self._refuse(error, end)
             return
         self._store(target, secret, start, end)
@@ -230,6 +237,10 @@ class Front(asyncio.Protocol):
             return
         self._transport.resume_reading()
         if self._data:
+            asyncio.get_running_loop().call_soon(self._go_on)  # not at once: a pipeline must not become a deep stack
+
+    def _go_on(self) -> None:
+        if self._data and not self.busy:
             self._read()
 
     def _hand_over(self) -> None:
@@ -244,6 +255,13 @@ class Front(asyncio.Protocol):
         transport.resume_reading()
         protocol.connection_made(transport)
         protocol.data_received(data)
+
+
+def _plain(data: bytes, end: int) -> bool:
+    """Whether the head has no line that other readers of HTTP might take for something else than we do: what changes
+    the body's length, a continued line, an end of line that is not CRLF."""
+    ends = data.count(b"\r\n", 0, end)
+    return data.count(b"\n", 0, end) == ends == data.count(b"\r", 0, end) and not _SPECIAL.search(data, 0, end)
 
 
 class FrontSite(web.BaseSite):

@@ -13,7 +13,7 @@ from domain.bots import service as bots
 from domain.bots.service import Identity
 from domain.inbox import Arrival
 from domain.kit.errors import Unavailable
-from gateway.front import BODY_MAX
+from gateway.front import BODY_MAX, UNTRUSTED_MAX
 from tests.gateway.running import Gateway
 
 
@@ -103,12 +103,47 @@ async def test_another_request_on_the_connection_is_answered_by_aiohttp_and_webh
         ({"path": "x" * 43}, 404),
         ({"path": "short"}, 404),
         ({"more": "Content-Length: 1\r\n"}, 400),
+        # What others on the way may read differently: a second length, an end of line, a continued line.
+        ({"more": "Content-Length : 1\r\n"}, 400),
+        ({"more": "Content-Length: +1\r\n"}, 400),
+        ({"more": "X: y\nContent-Length: 1\r\n"}, 400),
+        ({"more": "X: y\rContent-Length: 1\r\n"}, 400),
+        ({"more": "X: y\r\n Content-Length: 1\r\n"}, 400),
     ],
 )
 async def test_what_is_wrong_is_said_by_aiohttp(wire: Wire, change: dict[str, str], status: int) -> None:
     await wire.send(wire.request(update(1), **change))
     assert await wire.status() == status
     assert await wire.stored() == []
+
+
+@pytest.mark.parametrize(("change", "status"), [({"path": "x" * 43}, 404), ({"secret": "wrong"}, 403)])
+async def test_a_large_body_of_a_stranger_is_refused_before_it_is_there(
+    wire: Wire, change: dict[str, str], status: int
+) -> None:
+    """So connections of strangers cannot fill the memory; what we know is kept until it is complete."""
+    await wire.send(wire.request(update(1)))  # its path is remembered
+    assert await wire.status() == 200
+    large = wire.request(update(2, text="x" * UNTRUSTED_MAX))
+    await wire.send(large[:-9000], large[-9000:])
+    assert await wire.status() == 200
+    await wire.send(wire.request(update(3, text="x" * UNTRUSTED_MAX), **change)[:-9000])
+    assert await wire.status() == status
+    assert await wire.stored() == ["1", "2"]
+
+
+async def test_a_fault_of_the_look_up_is_a_503_and_not_the_end_of_the_connection(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: str) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wire.gateway.services.webhooks, "find", broken)
+        await wire.send(wire.request(update(1)))
+        assert await wire.status() == 503
+    await wire.send(wire.request(update(1)))
+    assert await wire.status() == 200
 
 
 async def test_chunks_large_bodies_and_bodies_that_are_no_update_are_stored_all_the_same(wire: Wire) -> None:
