@@ -12,6 +12,10 @@ from domain.kit.db import Conn
 from domain.outbox import service as outbox
 
 ANSWER_AGAIN = 120.0  # seconds after a message in which its edit is answered once more, if nothing was written since
+EDITABLE = (
+    20_000  # entries of a dialog's log in which an edited message is looked for: Telegram allows edits for 48 hours
+)
+REACTABLE = 1_000  # the same for a message that somebody reacted to
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,9 @@ async def edit(conn: Conn, log: DialogLog, dialog: LockedDialog, draft: MessageD
 
     An edit that changes nothing that is shown (Telegram sends such) leaves no trace: `changed` is False.
     """
-    row = await conn.fetchrow(queries.FIND_SAID, dialog.tenant_id, dialog.id, draft.client_id)
+    row = await conn.fetchrow(
+        queries.FIND_SAID, dialog.tenant_id, dialog.id, draft.client_id, dialog.last_seq - EDITABLE
+    )
     if row is None:
         return None
     recent = row["last"] and row["age"] <= ANSWER_AGAIN
@@ -66,9 +72,12 @@ async def move_chat(
 async def find_reacted(
     conn: Conn, dialogs: Sequence[LockedDialog], *, telegram_message_id: int
 ) -> tuple[LockedDialog, UUID] | None:
-    """The message that Telegram calls so, and its dialog: the customer's own, or one of the last answers."""
+    """The message that Telegram calls so, and its dialog: one of the last of the customer's own, or of the answers
+    (whose sends are known for three days). Most reactions in a group are to what people said to each other, and a look
+    at all of a long dialog for each would hold up the slot."""
     for dialog in dialogs:
-        said = await conn.fetchrow(queries.FIND_SAID, dialog.tenant_id, dialog.id, str(telegram_message_id))
+        after = dialog.last_seq - REACTABLE
+        said = await conn.fetchrow(queries.FIND_SAID, dialog.tenant_id, dialog.id, str(telegram_message_id), after)
         if said is not None:
             return dialog, said["id"]
         rows = await conn.fetch(queries.LAST_ANSWERS, dialog.tenant_id, dialog.id)

@@ -33,6 +33,12 @@ CREATE TABLE message_files (
 CREATE INDEX message_files_blob ON message_files (tenant_id, blob_id);
 """
 
+# All topics of a forum, when the bot leaves it, or somebody reacts in it.
+TOPICS = """
+CREATE INDEX dialogs_topics ON dialogs (tenant_id, source, address text_pattern_ops)
+    WHERE channel = 'telegram' AND position('/' IN address) > 0;
+"""
+
 BUSINESS = """
 -- Business accounts that let a bot answer in their private chats.
 CREATE TABLE business_connections (
@@ -52,6 +58,7 @@ def upgrade() -> None:
     """Expand."""
     op.execute(MESSAGES)
     op.execute(BUSINESS)
+    op.execute(TOPICS)
     tenant_table("message_files")
     tenant_table("business_connections", app="SELECT")
 
