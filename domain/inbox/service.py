@@ -1,6 +1,7 @@
 """The inbox's use cases. `InboxWriter.put` returns after the commit: only then may anyone answer 2xx."""
 
 import asyncio
+from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
@@ -72,8 +73,8 @@ class InboxWriter:
             crash_point("inbox-written")
         crash_point("inbox-committed")
         new = [(a.channel, a.source, a.source_id) in fresh for a in arrivals]
-        for arrival, is_new in zip(arrivals, new, strict=True):
-            (ACCEPTED if is_new else DUPLICATES).labels(arrival.channel).inc()
+        for (channel, is_new), count in Counts(zip((a.channel for a in arrivals), new, strict=True)).items():
+            (ACCEPTED if is_new else DUPLICATES).labels(channel).inc(count)
         self._unrung.update(a.slot for a, is_new in zip(arrivals, new, strict=True) if is_new)
         self._wake.set()
         return new
