@@ -223,7 +223,7 @@ class Sender:
     async def _read(self, slots: list[int], *, bulk: bool) -> None:
         full = {bot_id for bot_id, lane in self._lanes.items() if self._rate(bot_id) is None or not lane.room(bulk)}
         lanes = {bot_id: lane for bot_id, lane in self._lanes.items() if bot_id not in full}
-        known = [row_id for lane in lanes.values() for row_id in lane.known]
+        known = [(bot_id, row_id) for bot_id, lane in lanes.items() for row_id in lane.known]
         limit = max([HELD_BULK if bulk else HELD, *(lane.place(bulk) for lane in lanes.values())])
         async with self._db.worker_tx() as conn:
             rows = await outbox.fetch_ready(

@@ -21,18 +21,20 @@ RETURNING {_COLUMNS}
 
 # What waits to be sent in the owned slots, without what its reader has already: of each bot the first few replies ($4
 # false) or sends of broadcasts ($4 true), oldest first. The bots are found by hopping through the index from one to the
-# next, so a bot with 100,000 rows costs no more than one with a few.
+# next, so a bot with 100,000 rows costs no more than one with a few; a row is compared with its own bot's known ones.
 FETCH_READY = f"""
 WITH RECURSIVE waiting AS (
     (SELECT slot, bot_id FROM outbox WHERE state = 'ready' ORDER BY slot, bot_id LIMIT 1)
     UNION ALL
     SELECT n.slot, n.bot_id FROM waiting w CROSS JOIN LATERAL (
         SELECT o.slot, o.bot_id FROM outbox o WHERE o.state = 'ready' AND (o.slot, o.bot_id) > (w.slot, w.bot_id)
-        ORDER BY o.slot, o.bot_id LIMIT 1) n)
-SELECT x.* FROM waiting w CROSS JOIN LATERAL (
+        ORDER BY o.slot, o.bot_id LIMIT 1) n),
+known AS MATERIALIZED (
+    SELECT t.bot_id, array_agg(t.id) AS ids FROM unnest($2::bigint[], $6::bigint[]) AS t (bot_id, id) GROUP BY 1)
+SELECT x.* FROM waiting w LEFT JOIN known k ON k.bot_id = w.bot_id CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM outbox o
     WHERE o.state = 'ready' AND o.slot = w.slot AND o.bot_id = w.bot_id AND (o.priority >= 9) = $4
-        AND o.id <> ALL($2::bigint[])
+        AND o.id <> ALL(coalesce(k.ids, ARRAY[]::bigint[]))
     ORDER BY o.priority, o.id LIMIT $5) x
 WHERE w.slot = ANY($1::smallint[]) AND w.bot_id <> ALL($3::bigint[])
 ORDER BY x.id
@@ -194,10 +196,17 @@ async def insert_many(conn: Conn, drafts: Sequence[OutboxDraft]) -> list[OutboxR
 
 
 async def fetch_ready(
-    conn: Conn, *, slots: Sequence[int], known: Sequence[int], without: Sequence[int], bulk: bool, limit: int
+    conn: Conn,
+    *,
+    slots: Sequence[int],
+    known: Sequence[tuple[int, int]],
+    without: Sequence[int],
+    bulk: bool,
+    limit: int,
 ) -> list[OutboxRow]:
-    """Rows waiting to be sent, at most `limit` a bot; not those of the ids `known` and of the bots `without`."""
-    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, known, without, bulk, limit)]
+    """Rows waiting to be sent, at most `limit` a bot; not those `known` as (bot, id), and of the bots `without`."""
+    bots, ids = [bot_id for bot_id, _ in known], [row_id for _, row_id in known]
+    return [_row(row) for row in await conn.fetch(FETCH_READY, slots, bots, without, bulk, limit, ids)]
 
 
 async def fetch_orphans(conn: Conn, *, slots: Sequence[int]) -> list[OutboxRow]:

@@ -88,7 +88,7 @@ async def test_a_look_costs_no_more_for_a_long_queue(tenant: Tenant) -> None:
     await put(tenant, *(draft(tenant, 1 + n, "news", bulk=True) for n in range(3000)))
     async with tenant.world.db.worker_tx() as conn:
         plan = await conn.fetch(
-            f"EXPLAIN (ANALYZE, COSTS OFF, FORMAT TEXT) {FETCH_READY}", [slot_of_bot(BOT)], [], [], True, 10
+            f"EXPLAIN (ANALYZE, COSTS OFF, FORMAT TEXT) {FETCH_READY}", [slot_of_bot(BOT)], [], [], True, 10, []
         )
     scans = [line[0] for line in plan if " on outbox" in line[0]]
     assert len(scans) == 3
