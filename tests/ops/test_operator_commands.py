@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -46,7 +47,7 @@ async def test_dead_letters_of_all_workspaces(
 ) -> None:
     one, two = await world.add_tenant(), await world.add_tenant()
     first, second = await _bury(one, 1), await _bury(two, 2)
-    everything = {"tenant_id": None, "kind": None, "bot_id": None, "limit": 100}
+    everything: dict[str, Any] = {"tenant_id": None, "kind": None, "bot_id": None, "limit": 100}
     await _beside(lambda: print_letters(settings, **everything, as_json=True))
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(letter["id"], letter["tenant_id"]) for letter in listed] == [(second, str(two.id)), (first, str(one.id))]
