@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from domain.clients.telegram import Done, NotSent, Outcome, Refused, Session, TelegramClient, Unknown, pool
+from domain.clients.telegram import Done, NotSent, Outcome, Refused, Session, TelegramClient, Unknown, pool, wire
 from domain.kit.tasks import Tasks
 from tests.clients.server import Server, ok, running_server
 
@@ -223,6 +223,21 @@ async def test_a_write_that_the_socket_does_not_take_is_no_write_until_it_did() 
         assert await call == Done(True)
     await ended.wait()
     assert gate.told == 1
+
+
+async def test_a_connection_that_ends_as_it_opens_is_not_written_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(self: wire.Connection, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        transport.close()
+
+    made = wire.Connection.connection_made
+    monkeypatch.setattr(wire.Connection, "connection_made", closed)
+    gate = _Gate(True)
+    async with Session(connections=1) as session:
+        assert isinstance(await TelegramClient(session, server.url).call(TOKEN, "sendMessage", gate=gate), NotSent)
+    assert (gate.asked, server.requests) == (0, [])
 
 
 async def test_a_write_whose_connection_ends_counts_as_written() -> None:
