@@ -5,7 +5,8 @@ can be told apart from outside. The invariants (the numbers are those of the fai
 
 I1  everything received is heard, or its message says that nobody knows whether it arrived
 I2  heard once, or twice where its message says so; answered by one message
-I3  heard in the order in which it was said, within a chat
+I3  heard in the order in which it was said, within a chat; a send whose outcome nobody knows, and that is held, may
+    still arrive late, whenever the process that was stopped in it goes on
 I4  said to one tenant's bot, heard in that chat, stored with that tenant
 I6  nothing is left open when all is quiet
 """
@@ -91,7 +92,7 @@ def check(history: History) -> Verdict:
             by_nonce[nonce].append(answer)
     times = Counter(heard.nonce for heard in history.heard)
     _check_delivery(history, verdict, times, by_nonce)
-    _check_order(history, verdict)
+    _check_order(history, verdict, by_nonce)
     _check_tenants(history, verdict, by_nonce)
     if history.waiting:
         verdict.violations.append(f"I1: Telegram still holds {history.waiting} updates")
@@ -133,13 +134,15 @@ def _check_delivery(history: History, verdict: Verdict, times: Counter[str], by_
     _complain(verdict, "I2: heard, and said by nobody in this run", {nonce for nonce in times if nonce not in known})
 
 
-def _check_order(history: History, verdict: Verdict) -> None:
+def _check_order(history: History, verdict: Verdict, by_nonce: dict[str, list[Answer]]) -> None:
+    held = {nonce for nonce, answers in by_nonce.items() if any(answer.delivery == "uncertain" for answer in answers)}
     said: dict[Chat, list[str]] = defaultdict(list)
     heard: dict[Chat, list[str]] = defaultdict(list)
     for one in history.said:
         said[one.chat].append(one.nonce)
     for other in history.heard:
-        if other.nonce in said[other.chat] and other.nonce not in heard[other.chat]:
+        late = other.nonce in held or other.nonce in heard[other.chat]
+        if other.nonce in said[other.chat] and not late:
             heard[other.chat].append(other.nonce)
     for chat, order in heard.items():
         there = set(order)

@@ -57,6 +57,8 @@ def test_the_order_of_a_chat() -> None:
     history = _good()
     history.heard.reverse()
     assert check(history).violations[0].startswith("I3")
+    history.answers[1] = replace(history.answers[1], delivery="uncertain")
+    assert check(history).violations == []
 
 
 def test_a_tenant_of_its_own() -> None:

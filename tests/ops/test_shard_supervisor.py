@@ -40,6 +40,11 @@ class Stage:
     async def pids(self) -> dict[str, int]:
         return {process.name: process.pid for process in await self.supervisord.processes() if process.pid}
 
+    async def is_stopped(self, program: str) -> bool:
+        return [process.state for process in await self.supervisord.processes() if process.name == program] == [
+            "STOPPED"
+        ]
+
     async def both_run(self) -> bool:
         return set(PROGRAMS) <= (await self.pids()).keys()
 
@@ -163,7 +168,8 @@ async def test_a_stalled_shard_is_killed_and_started_again(stage: Stage) -> None
 
 
 async def test_a_shard_that_ops_stopped_stays_stopped(stage: Stage) -> None:
-    await stage.supervisord._call("stopProcess", "shard-00")
+    await stage.supervisord.stop("shard-00")
+    await until(lambda: stage.is_stopped("shard-00"))
     await stage.watcher.look()
     assert (await stage.pids()).keys() == {"shard-01"}
 
