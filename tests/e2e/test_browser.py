@@ -88,7 +88,7 @@ async def test_a_reload_in_the_middle_of_an_answer(
 async def test_the_telegram_page(
     product: Product, page: Page, model: LlmControl, two_shops: tuple[Tenant, Tenant], telegram: Telegram
 ) -> None:
-    model.script(SLOW)
+    model.script({**SLOW, "token_ms": 120})  # longer than a chat's window: previews take their places in it
     token = await telegram.new_bot("page_bot")
     bot = await two_shops[1].add_bot(token)
     person = await telegram.person("pine_compass_support_bot", first_name="Maria")
