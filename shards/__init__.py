@@ -15,7 +15,7 @@ commits.py        grouped, fenced commits of turns               streaming.py de
 outbox.py         lanes per bot, what waits in Postgres          sending.py   one send, from its mark to its outcome
 delivery.py       grouped, fenced marks of sends                 figures.py   what lanes do, for /metrics
 lanes.py          one bot: replies, broadcasts, windows          lines.py     rows that wait, a line per chat
-drafts.py         sendMessageDraft and typing
+drafts.py         sendMessageDraft, edits, typing         previews.py   messages that grow, where drafts are refused
 buckets.py        exact sliding windows (pure)                   bots.py      the bots of the owned slots
 polling.py        getUpdates                                     webhooks.py  setWebhook, watched and repaired
 recovery.py       what a new owner finds                         directory.py small facts, remembered for seconds

@@ -4,7 +4,8 @@ Both ways to an answer end here: the commit of a turn (commits.py), and the acce
 no thought (intake.py). All of it runs in the owner's fenced transaction, on locked dialogs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from domain.answering.model import Answer
@@ -19,7 +20,7 @@ from domain.handoff import service as handoff
 from domain.handoff.model import HandoffRequest
 from domain.kit.db import Conn
 from domain.kit.records import record
-from domain.outbox import OutboxRow
+from domain.outbox import OutboxDraft, OutboxRow
 from domain.outbox import service as outbox
 
 
@@ -36,13 +37,17 @@ class Spoken:
     reply_to: int = 0
 
 
-async def speak(conn: Conn, unit: DialogLog, spoken: Sequence[Spoken]) -> tuple[list[DialogEvent], list[OutboxRow]]:
-    """Append the answers, flush the log, and queue the sends; returns what to publish and to push after the commit."""
+async def speak(
+    conn: Conn, unit: DialogLog, spoken: Sequence[Spoken], previews: Mapping[UUID, int] | None = None
+) -> tuple[list[DialogEvent], list[OutboxRow]]:
+    """Append the answers, flush the log, and queue the sends; returns what to publish and to push after the commit.
+
+    `previews`: what Telegram calls the message in which the answer of a dialog grew; it becomes the answer's first."""
     drafts = [(one.dialog, _append(unit, one)) for one in spoken]
     await _request_handoffs(conn, unit, spoken)
     events = await unit.flush()
     sends = [send for dialog, draft in drafts if draft.delivery == "queued" for send in telegram_sends(dialog, draft)]
-    rows = await outbox.enqueue(conn, sends)
+    rows = await outbox.enqueue(conn, [_edited(send, previews or {}) for send in sends])
     await billing.record_usage_many(conn, [_usage(one) for one in spoken])
     return events, rows
 
@@ -77,6 +82,14 @@ def _append(unit: DialogLog, spoken: Spoken) -> MessageDraft:
     )
     unit.append(dialog, draft)
     return draft
+
+
+def _edited(send: OutboxDraft, previews: Mapping[UUID, int]) -> OutboxDraft:
+    """A first part takes the place of a preview. It keeps what an edit has no use for (the topic, what it replies to):
+    if the preview was deleted it is sent as a new message."""
+    if send.part or send.dialog_id not in previews:
+        return send
+    return replace(send, method="editMessageText", payload={**send.payload, "message_id": previews[send.dialog_id]})
 
 
 async def _request_handoffs(conn: Conn, unit: DialogLog, spoken: Sequence[Spoken]) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 JITTER = 0.01  # seconds added to each period: two requests do not take the same time on their way to Telegram
 
+SPARE_IN_GROUP = 10  # sends of a group's minute above which nothing ephemeral is shown there
 SPARED = 2  # replies a second that find their place between a broadcast's sends, without any being kept free
 
 
@@ -166,13 +167,15 @@ class BotLimits:
 
     def has_spare(self, chat_id: int, now: float, *, shown: bool) -> bool:
         """Whether an ephemeral send would delay no real one: a third of the bot's window stays free, and (`shown`: it
-        counts in the chat, as a draft does) a place in the chat's."""
+        counts in the chat, as a draft does) a place in the chat's, in a group half of its minute."""
         if self.probing or self.bot_ready_at(now) > now or self.bot.count(now) * 3 > self.rate * 2:
             return False
         if not shown:
             return True
         window = self.chats.get(chat_id)
-        return self.chat_ready_at(chat_id, now) <= now and (window is None or window.ready_at(now, ahead=1) <= now)
+        if window is None or self.chat_ready_at(chat_id, now) > now:
+            return self.chat_ready_at(chat_id, now) <= now
+        return window.count(now) < SPARE_IN_GROUP if chat_id < 0 else window.ready_at(now, ahead=1) <= now
 
     def written(self, chat_id: int | None, now: float) -> None:
         """What was admitted is on the socket since `now` at the latest. `chat_id` None: it does not count there."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.answering.model import Answer
+from domain.bots.addresses import Address
 from domain.bus import DialogEvent, Publisher, events_channel
 from domain.dialogs import DialogLog, LockedDialog
 from domain.dialogs.model import AI_MODES
@@ -20,7 +21,8 @@ from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership, Unavailable
 from domain.kit.fencing import lost_slots
-from domain.outbox import OutboxRow
+from domain.outbox import OutboxRow, previews
+from domain.outbox.previews import Preview
 from shards.answers import Spoken, speak
 
 _LOST = -1  # instead of a row's attempts: its slot is somebody else's
@@ -41,7 +43,7 @@ class TurnResult:
     """What a turn came to. `answer` None: the rows are done without one (a person answers there now).
 
     `summary` is what an operator reads in the queue, if one is asked for; `reply_to` is Telegram's id of the last
-    message that is answered.
+    message that is answered. `editable`: no edit of the turn's preview is under way.
     """
 
     tenant_id: UUID
@@ -54,6 +56,7 @@ class TurnResult:
     message_id: UUID
     answer: Answer | None
     reply_to: int = 0
+    editable: bool = True
 
 
 @dataclass(slots=True)
@@ -117,6 +120,7 @@ class TurnCommits:
         async with self._db.worker_tx() as conn:
             if not await lost_slots(conn, {row.slot: row.epoch}):
                 await inbox.bury(conn, tenant_id=row.tenant_id, ids=[row.id], reason=reason)
+                await previews.end_of_row(conn, tenant_id=row.tenant_id, inbox_id=row.id)
 
     async def _flush_begins(self, rows: Sequence[Row]) -> list[int | None]:
         async with self._db.worker_tx() as conn:
@@ -153,8 +157,38 @@ async def _finish(conn: Conn, results: Sequence[TurnResult]) -> _Outcome:
         for result in live
         if result.answer is not None and _may_speak(result, dialogs) and not done.isdisjoint(result.rows)
     ]
-    events, rows = await speak(conn, unit, spoken)
+    edits = await _end_previews(conn, live, {one.turn_id: one.dialog for one in spoken})
+    events, rows = await speak(conn, unit, spoken, edits)
     return _Outcome(events, rows, {one.turn_id for one in spoken}, lost)
+
+
+async def _end_previews(conn: Conn, live: Sequence[TurnResult], spoken: dict[UUID, LockedDialog]) -> dict[UUID, int]:
+    """Which of the turns' previews their answers take the place of: dialog -> message; the others are removed."""
+    if not live:
+        return {}
+    ended = await previews.end(conn, [(result.tenant_id, result.dialog_id) for result in live])
+    if not ended:
+        return {}
+    result_of = {result.dialog_id: result for result in live}
+    edits: dict[UUID, int] = {}
+    for preview in ended:
+        result = result_of[preview.dialog_id]
+        dialog = spoken.get(result.turn_id)
+        if dialog is not None and preview.telegram_message_id is not None and _takes(result, dialog, preview):
+            edits[preview.dialog_id] = preview.telegram_message_id
+    await previews.remove(conn, [(one.tenant_id, one.id) for one in ended if one.dialog_id not in edits])
+    return edits
+
+
+def _takes(result: TurnResult, dialog: LockedDialog, preview: Preview) -> bool:
+    """Whether an answer takes the place of a preview: it is of these rows, and still where the dialog is."""
+    return (
+        result.editable
+        and preview.state == "sent"
+        and preview.inbox_id in result.rows
+        and not dialog.blocked
+        and (str(preview.bot_id), preview.chat_id) == (dialog.source, Address.parse(dialog.address).chat_id)
+    )
 
 
 def _spoken(result: TurnResult, answer: Answer, dialog: LockedDialog) -> Spoken:

@@ -15,7 +15,7 @@ from domain.kit.crashpoints import crash_point
 from domain.kit.db import Conn, Database
 from domain.kit.errors import LostOwnership
 from domain.kit.fencing import lost_slots
-from domain.outbox import OutboxRow
+from domain.outbox import OutboxRow, previews
 from domain.outbox import service as outbox
 from domain.outbox.service import OutcomeRow
 
@@ -106,6 +106,7 @@ async def _settle(conn: Conn, items: Sequence[Sent]) -> _Settled:
     changed = await outbox.mark_outcomes(conn, [_outcome(item) for item in ordered])
     # An outcome that is stored already (its commit's confirmation was lost) is not announced twice.
     ordered = [item for item in ordered if item.row.id in changed]
+    await previews.settle(conn, [(item.row.tenant_id, item.row.id) for item in ordered if item.row.preview])
     for item in ordered:
         await _follow_up(conn, item, dialogs.get(item.row.dialog_id))
     delivery = await outbox.delivery_of(conn, [(item.row.tenant_id, item.row.message_id) for item in ordered])

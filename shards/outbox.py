@@ -127,6 +127,13 @@ class Sender:
             lane.flooded(chat_id, outcome.retry_after or 5.0)
         return outcome
 
+    async def has_room(self, bot_id: int, chat_id: int) -> bool:
+        """Whether a send to this chat would delay no other now."""
+        bot = await self._find_bot(bot_id)
+        if bot is None or bot.slot not in self._open:
+            return False
+        return self._lane(bot.id, bot.slot).has_spare(chat_id, shown=True)
+
     async def gained(self, slots: frozenset[int]) -> None:
         """Rebuild the windows of these slots' bots, and judge what their last owner was sending.
 

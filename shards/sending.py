@@ -198,7 +198,9 @@ def _sent(row: OutboxRow, epoch: int, verdict: Verdict) -> Sent:
     if verdict.state == "sent":
         if (rest := rest_of(row.payload)) is not None:
             return Sent(row, epoch, "ready", resends=row.resends, change=("sendMessage", rest))
-        return Sent(row, epoch, "sent", telegram_message_id=verdict.message_id, resends=row.resends)
+        # An edit that changed nothing is answered without the message.
+        message_id = verdict.message_id or row.payload.get("message_id")
+        return Sent(row, epoch, "sent", telegram_message_id=message_id, resends=row.resends)
     change = repaired(verdict.fix, row.method, row.payload) if verdict.fix else None
     if verdict.state == "failed" or (verdict.fix and change is None):
         return Sent(row, epoch, "failed", error=verdict.reason, resends=row.resends, chat_gone=verdict.chat_gone)

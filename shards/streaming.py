@@ -61,6 +61,10 @@ class TurnStream:
             snapshot = orjson.dumps({"turn_id": self.turn_id, "text": self._text})
             await self.publisher.save_snapshot(snapshot_key(self.slot, self.dialog_id), snapshot, SNAPSHOT_TTL)
 
+    async def settle(self) -> bool:
+        """The answer is about to be committed: show nothing more; False if what was shown may still change."""
+        return self.drafts is None or await self.drafts.settle()
+
     async def end(self, state: Literal["aborted", "done"]) -> None:
         """The turn is over: its message is committed, or its deltas are void."""
         if self.drafts is not None:

@@ -51,7 +51,7 @@ class TurnParts:
     commits: TurnCommits
     answering: Answering
     find_assistant: FindAssistant
-    stream: Callable[[DialogRef, UUID, bool], TurnStream]
+    stream: Callable[[DialogRef, UUID, Pending], TurnStream]
     clock: Clock
     tasks: Tasks
 
@@ -67,12 +67,13 @@ class Turn:
         self._begun: set[int] = set()
         self._turn_id = uuid7()
         self._started = parts.clock.monotonic()
-        self._stream = parts.stream(dialog, self._turn_id, items[0].private)
+        self._stream = parts.stream(dialog, self._turn_id, items[0])
         self._asking: asyncio.Task[Answer] | None = None
         self._language = "en"
         self._refold = False
         self._committing = False
         self._stopped = False
+        self._editable = True  # no edit of a preview may still arrive
         self._attempts = 1
         self._summary = ""
 
@@ -154,9 +155,10 @@ class Turn:
                 self._committing = True
                 return answer
             if context is not None:
+                self._editable &= await self._stream.settle()
                 await self._stream.end("aborted")
                 self._turn_id = uuid7()  # what is asked again is a turn of its own: clients have dropped this one
-                self._stream = self._parts.stream(self._dialog, self._turn_id, self._items[0].private)
+                self._stream = self._parts.stream(self._dialog, self._turn_id, self._items[0])
 
     async def _begin(self) -> None:
         """Count the attempt of rows that are new here; those that want no answer any more are dropped."""
@@ -253,6 +255,7 @@ class Turn:
         await self._stream.emit(piece)
 
     async def _commit(self, answer: Answer | None) -> None:
+        self._editable &= await self._stream.settle()
         result = TurnResult(
             tenant_id=self._dialog.tenant_id,
             dialog_id=self._dialog.id,
@@ -264,6 +267,7 @@ class Turn:
             message_id=uuid7(),
             answer=answer,
             reply_to=self._items[-1].message_id,
+            editable=self._editable,
         )
         crash_point("answer-ready")
         spoken = await self._parts.commits.finish(result)

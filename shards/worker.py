@@ -47,6 +47,7 @@ from shards.noting import Noting
 from shards.outbox import Sender
 from shards.ownership import Ownership
 from shards.polling import Poller
+from shards.previews import PreviewMessage, growing_in
 from shards.recovery import Recovery
 from shards.sending import SENDS
 from shards.streaming import TurnStream
@@ -259,7 +260,7 @@ class Worker:
     def _make_turn(self, dialog: DialogRef, items: list[Pending]) -> Turn:
         return Turn(self._turn_parts, dialog, items)
 
-    def _make_stream(self, dialog: DialogRef, turn_id: UUID, private: bool) -> TurnStream:
+    def _make_stream(self, dialog: DialogRef, turn_id: UUID, item: Pending) -> TurnStream:
         drafts = None
         if dialog.channel == "telegram":
             place = Address.parse(dialog.address)
@@ -271,8 +272,9 @@ class Worker:
                 chat_id=place.chat_id,
                 topic_id=place.topic_id,
                 draft_id=draft_id_of(turn_id),
-                private=private,
+                private=item.private,
                 connection_id=place.connection_id,
+                preview=PreviewMessage(self._clients.db, self.sender, growing_in(dialog, item, place)),
             )
         return TurnStream(
             publisher=self._clients.publisher,

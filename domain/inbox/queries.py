@@ -88,6 +88,11 @@ WHERE i.tenant_id = t.tenant_id AND i.id = t.id AND i.state || '' IN ('accepted'
 RETURNING i.id, i.attempts
 """
 
+# Whether a turn still works on a row; if so, its commit waits for this transaction.
+HOLD_RUNNING = """
+SELECT id FROM inbox WHERE tenant_id = $1 AND id = $2 AND state || '' = 'running' AND epoch = $3 FOR SHARE
+"""
+
 # A turn is committed: each row has its one answer. A row that is not running any more is not counted.
 MARK_DONE = """
 UPDATE inbox i SET state = 'done', answer_id = t.answer_id, done_at = now()

@@ -108,6 +108,11 @@ async def bury(conn: Conn, *, tenant_id: UUID, ids: Sequence[int], reason: str) 
     await conn.execute(queries.MARK_DEAD, tenant_id, ids, reason)
 
 
+async def hold_running(conn: Conn, *, tenant_id: UUID, row_id: int, epoch: int) -> bool:
+    """Whether a turn of this epoch still works on the row; if so, it does until this transaction ends."""
+    return bool(await conn.fetch(queries.HOLD_RUNNING, tenant_id, row_id, epoch))
+
+
 async def forget_old(conn: Conn, *, limit: int) -> int:
     """Delete up to `limit` keys and as many finished rows older than three days; returns how many went."""
     deleted = [await conn.execute(statement, limit) for statement in (queries.DELETE_OLD_KEYS, queries.DELETE_OLD_ROWS)]

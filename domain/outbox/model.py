@@ -29,7 +29,7 @@ class OutboxDraft:
 @record(frozen=True, slots=True)
 class OutboxRow:
     """A send on its way. `resends` is 1 once it has been repeated after an unknown outcome; `wait` is how many
-    seconds it (and everything behind it in its chat) has to wait, as of the reading."""
+    seconds it (and everything behind it in its chat) has to wait, as of the reading. `preview`: see previews.py."""
 
     id: int
     tenant_id: UUID
@@ -49,3 +49,4 @@ class OutboxRow:
     epoch: int
     created_at: datetime
     wait: float
+    preview: bool = False

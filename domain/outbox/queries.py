@@ -9,7 +9,8 @@ from domain.outbox.model import OutboxDraft, OutboxRow
 
 # In the order of OutboxRow's fields.
 _COLUMNS = """id, tenant_id, slot, bot_id, dialog_id, message_id, chat_id, part, parts, method, payload, priority,
-    state, attempts, resends, epoch, created_at, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait"""
+    state, attempts, resends, epoch, created_at, greatest(0, extract(epoch FROM not_before - now()))::float8 AS wait,
+    preview_of IS NOT NULL AS preview"""
 
 # Adds sends with the messages they carry.
 INSERT_MANY = f"""

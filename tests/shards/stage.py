@@ -115,7 +115,10 @@ class Stage:
             self.ended.append(state)
             self.over.append(turn_id)
 
-        return cast("TurnStream", SimpleNamespace(start=nothing, emit=nothing, end=end))
+        async def settle() -> bool:
+            return True
+
+        return cast("TurnStream", SimpleNamespace(start=nothing, emit=nothing, settle=settle, end=end))
 
     def make_turn(self, dialog: DialogRef, items: list[Pending]) -> Turn:
         parts = TurnParts(

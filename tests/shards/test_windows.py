@@ -171,6 +171,17 @@ def test_drafts_count_and_leave_a_place_for_the_answer() -> None:
     assert not limits.admit_spare(10, 100.0, shown=False)
 
 
+def test_edits_leave_half_of_a_groups_minute_free() -> None:
+    limits = BotLimits(30)
+    admitted = 0
+    for at in range(100, 124, 2):
+        if limits.admit_spare(-7, at, shown=True):
+            limits.written(-7, at)
+            admitted += 1
+    assert admitted == 10
+    assert limits.ready_at(-7, 124.0) == 124.0
+
+
 def test_a_hold_is_kept_and_never_shortened() -> None:
     limits = BotLimits(30)
     limits.hold(7, 137.0)
