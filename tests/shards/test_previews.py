@@ -256,7 +256,6 @@ async def test_a_preview_whose_outcome_is_unknown_is_not_sent_again(
     async def broken(method: str, payload: dict[str, Any]) -> web.StreamResponse | None:
         if method == "sendMessage" and payload["text"] != WHOLE:
             lost.append(payload["text"])
-            assistant.gate.set()
             return web.Response(status=502)
         return None
 
@@ -264,6 +263,12 @@ async def test_a_preview_whose_outcome_is_unknown_is_not_sent_again(
     tenant = await _ask(world)
     async with running_worker(shard_settings) as worker:
         assistant.serve(worker)
+
+        async def judged() -> bool:
+            return bool(await tenant.rows("SELECT 1 FROM outbox WHERE state = 'uncertain'")) or len(lost) > 1
+
+        await until(judged, "the preview's outcome")
+        assistant.gate.set()
         await _settled(tenant)
     assert len(lost) == 1
     assert sink.texts()[1:] == [WHOLE]
