@@ -12,7 +12,9 @@ from aiohttp import web
 from domain.answering.model import Answer, Emit, Question
 from domain.kit.settings import Settings
 from shards import drafts
+from simulators.telegram.groups import Groups
 from tests.shards.outages import Assistant, crash
+from tests.shards.shop import BOT, Shop
 from tests.shards.world import Sink, Tenant, World, refusal, running_worker, until
 
 WHOLE = "The whole answer."
@@ -23,12 +25,14 @@ GROUP, PRIVATE = -100500, 77
 class Growing(Assistant):
     """Says a word every few milliseconds until `gate` is open, then gives the whole answer."""
 
+    whole: str = WHOLE
+
     async def answer(self, question: Question, emit: Emit) -> Answer:
         self.asked.append(question.text)
         while not self.gate.is_set():
             await emit("word ")
             await asyncio.sleep(0.02)
-        return Answer(WHOLE)
+        return Answer(self.whole)
 
 
 @dataclass
@@ -272,3 +276,29 @@ async def test_a_preview_whose_outcome_is_unknown_is_not_sent_again(
         await _settled(tenant)
     assert len(lost) == 1
     assert sink.texts()[1:] == [WHOLE]
+
+
+async def test_a_topic_sees_a_long_answer_grow_and_gets_it_whole(shop: Shop) -> None:
+    chat = shop.sim.world.add_group("Forum", "supergroup")
+    groups = Groups(shop.sim.core)
+    for member in (shop.person, BOT):
+        groups.add(chat, member)
+    topic = groups.open_topic(chat, "Orders")["message_id"]
+    growing = Growing(whole="**Bold** begins it. " + "And so it goes on. " * 300)
+    async with shop.worker() as worker:
+        growing.serve(worker)
+        shop.sim.people.say(shop.bot, shop.person, f"/help@bot{BOT}", chat_id=chat.id, thread=topic)
+
+        async def edited() -> bool:
+            return bool(shop.sent("editMessageText"))
+
+        await until(edited, "an edit")
+        growing.gate.set()
+        first, rest = await shop.answers(2, chat.id)
+    assert first.startswith("Bold begins it.")
+    assert "word" not in first + rest
+    assert f"{first} {rest}".count("And so it goes on.") == 300
+    preview, follow = shop.sent()
+    assert "allow_sending_without_reply" in str(preview["reply_parameters"])
+    assert {int(preview["message_thread_id"]), int(follow["message_thread_id"])} == {topic}
+    assert "bold" in str(shop.sent("editMessageText")[-1]["entities"])
