@@ -160,7 +160,7 @@ async def rolling_restart(run: Run) -> None:
 async def planned_is_quick(run: Run, verdict: Verdict) -> None:
     """Nothing is unknown when nobody dies."""
     run.expect(verdict.uncertain == 0, f"{verdict.uncertain} sends became uncertain in a planned restart")
-    run.expect(verdict.gap < 5.0, f"somebody waited {verdict.gap:.1f} s")
+    run.expect(verdict.gap < 5.0 * run.size.patience, f"somebody waited {verdict.gap:.1f} s")
 
 
 async def everything_dies(run: Run) -> None:

@@ -31,10 +31,12 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
         self.kept = True  # whether the keeper starts it again
         self.starts = 0
+        self._begun = 0
 
     def start(self, **more: str) -> None:
         """Start it."""
         with self._log.open("ab") as log:
+            self._begun = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
@@ -85,6 +87,10 @@ class Program:
     def open_files(self) -> int:
         """Open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def has_said(self, event: str) -> bool:
+        """Whether it lives and has logged this event since its last start."""
+        return self.alive and event.encode() in self._log.read_bytes()[self._begun :]
 
     def tail(self, lines: int = 5) -> str:
         """The end of its log."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -38,8 +39,8 @@ UPDATE shard_members SET expires_at = clock_timestamp()
 WHERE pid = $1 AND expires_at > clock_timestamp() RETURNING id
 """
 OWNERS = """
-SELECT coalesce(m.program, '') AS program, count(*) AS slots FROM slot_owners s
-LEFT JOIN shard_members m ON m.id = s.member_id AND m.expires_at > clock_timestamp() GROUP BY 1
+SELECT coalesce(m.program, '') AS program, coalesce(max(m.pid), 0) AS pid, count(*) AS slots FROM slot_owners s
+LEFT JOIN shard_members m ON m.id = s.member_id AND m.expires_at > clock_timestamp() GROUP BY m.id, m.program
 """
 SLOTS_OF = """
 SELECT s.slot FROM slot_owners s JOIN shard_members m ON m.id = s.member_id
@@ -151,7 +152,7 @@ class Stack:
             return
 
         async def serves() -> bool:
-            return "gateway.started" in program.tail(1)
+            return program.has_said("gateway.started")
 
         await self._until(serves, f"{program.name} does not start", 20)
 
@@ -178,7 +179,10 @@ class Stack:
 
     async def owners(self) -> dict[str, int]:
         """Program -> slots held under a live lease."""
-        return {row["program"]: row["slots"] for row in await self.rows(OWNERS)}
+        found: Counter[str] = Counter()
+        for row in await self.rows(OWNERS):
+            found[row["program"]] += row["slots"]
+        return dict(found)
 
     async def bots_of(self, program: str, *, webhook: bool) -> list[Bot]:
         """The bots that this shard owns, of tenants who want what is uncertain to be sent again."""
@@ -196,10 +200,11 @@ class Stack:
         await self._until(self._is_shared, "the shards do not share the slots", seconds)
 
     async def _is_shared(self) -> bool:
-        names = {shard.name for shard in self.shards if shard.alive or shard.kept}
-        owners = await self.owners()
-        fair = SLOTS / len(names) / 2
-        return owners.keys() == names and sum(owners.values()) == SLOTS and min(owners.values()) > fair
+        # by their pids: a dead shard is an owner until its lease ends
+        running = {(shard.name, shard.pid) for shard in self.shards if shard.alive or shard.kept}
+        owners = {(row["program"], row["pid"]): row["slots"] for row in await self.rows(OWNERS)}
+        fair = SLOTS / len(running) / 2
+        return owners.keys() == running and sum(owners.values()) == SLOTS and min(owners.values()) > fair
 
     async def listening(self, seconds: float = 30) -> None:
         """Wait until every bot has its webhook or is polled."""
@@ -221,6 +226,8 @@ class Stack:
             program.kill(18)  # SIGCONT
             program.kept = True  # the keeper starts it, once it has told of its death
         await self.shared(seconds)
+        for gateway in self.gateways:
+            await self.answering(gateway)
 
     async def _until(self, check: Callable[[], Any], what: str, seconds: float) -> None:
         try:

@@ -152,7 +152,7 @@ async def buried(run: Run, verdict: Verdict) -> None:
     """Each is a dead letter."""
     dead = (await run.stack.rows(DEAD))[0]["n"]
     run.expect(dead >= 10 * 6, f"only {dead} dead letters")
-    run.expect(verdict.gap < 10, f"somebody waited {verdict.gap:.1f} s behind a poisoned update")
+    run.expect(verdict.gap < 10 * run.size.patience, f"somebody waited {verdict.gap:.1f} s behind a poisoned update")
 
 
 FAULTS = (

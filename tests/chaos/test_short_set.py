@@ -50,7 +50,7 @@ class Stage:
             crowd = Crowd(stack, people=6)
             await self._exits.enter_async_context(crowd.listening())
             self._found = stack, crowd
-        return await run_fault(fault, *self._found, seed=SEED, size=Size())
+        return await run_fault(fault, *self._found, seed=SEED, size=Size(patience=3.0))
 
 
 @pytest.fixture(scope="module")

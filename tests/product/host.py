@@ -144,7 +144,7 @@ class Product:
 
     def whole(self) -> bool:
         """Whether it is healthy, both gateways run and both shards own slots."""
-        names = {"gateway:gateway-00", "gateway:gateway-01", "shard-00", "shard-01"}
+        names = {"gateway-00", "gateway-01", "shard-00", "shard-01"}
         return names <= self.pids().keys() and self.healthy() and self.owners() == {"shard-00", "shard-01"}
 
     @property
