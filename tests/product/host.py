@@ -183,7 +183,7 @@ class Product:
         """The pid of the gateway that holds the connection which a client here has at this port."""
         wanted = (f":{self.port:04X}", f":{client_port:04X}")
         for name, pid in self.pids().items():
-            if not name.startswith("gateway:"):
+            if not name.startswith("gateway-"):
                 continue
             fields = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
             inodes = {line[9] for line in fields if (line[1][8:], line[2][8:]) == wanted}
