@@ -6,8 +6,10 @@ from typing import Literal
 
 from aiohttp import web
 
+from domain.bus import Bell, bell_channel
 from domain.kit.db import Conn
 from domain.kit.errors import Forbidden, Unauthorized
+from domain.kit.slots import slot_of
 from gateway.peer import is_local
 from gateway.services import Services
 from gateway.tokens import Member, Visitor
@@ -42,6 +44,11 @@ class Call:
     def tenant_tx(self) -> AbstractAsyncContextManager[Conn]:
         """A transaction of the member's workspace."""
         return self.services.db.tenant_tx(self.member.tenant_id)
+
+    async def ring_jobs(self) -> None:
+        """The member's workspace has a job: call after the commit that made it."""
+        slot = slot_of(self.member.tenant_id)
+        await self.services.publisher.publish([(bell_channel(slot), Bell(slot, "jobs"))])
 
 
 def authenticate(request: web.Request, services: Services, auth: Auth) -> Member | Visitor | None:

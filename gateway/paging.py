@@ -40,6 +40,13 @@ def page_of(rows: Sequence[S], query: PageQuery, show: Callable[[S], T], id_of: 
     return Page(items=items, next_cursor=encode_id(id_of(rows[query.limit - 1])) if more else None)
 
 
+def decode_number(cursor: str) -> int:
+    """A cursor that is a number of Telegram's or of ours, as bigint holds it. Raises Invalid."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise bad_cursor()
+    return int(cursor)
+
+
 def encode_id(value: UUID) -> str:
     """A cursor."""
     return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()

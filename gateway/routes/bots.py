@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from domain.bots import Bot
 from domain.bots import service as bots
 from domain.bus import BotChanged, bell_channel
-from domain.kit.errors import Invalid, bad_cursor
+from domain.kit.errors import Invalid
 from gateway.call import Call
-from gateway.paging import Page, PageQuery
+from gateway.paging import Page, PageQuery, decode_number
 from gateway.routes.models import Input
 from gateway.routing import Route
 
@@ -54,7 +54,10 @@ async def list_bots(call: Call, query: PageQuery) -> Page[BotOut]:
     """By Telegram's id."""
     async with call.tenant_tx() as conn:
         rows = await bots.list_bots(
-            conn, tenant_id=call.member.tenant_id, after=_after(query.cursor), limit=query.limit + 1
+            conn,
+            tenant_id=call.member.tenant_id,
+            after=0 if query.cursor is None else decode_number(query.cursor),
+            limit=query.limit + 1,
         )
     more = len(rows) > query.limit
     return Page(items=[_out(bot) for bot in rows[: query.limit]], next_cursor=str(rows[-2].id) if more else None)
@@ -122,14 +125,6 @@ async def _sealed(call: Call, bot_id: int, token: str) -> bytes:
 
 async def _ring(call: Call, bot_id: int, slot: int) -> None:
     await call.services.publisher.publish([(bell_channel(slot), BotChanged(bot_id))])
-
-
-def _after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise bad_cursor()
-    return int(cursor)
 
 
 def _out(bot: Bot) -> BotOut:

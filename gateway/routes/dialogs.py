@@ -16,7 +16,7 @@ from domain.dialogs.model import Delivery, Mode, Role, Status
 from domain.handoff import service as handoff
 from domain.kit.errors import Invalid, bad_cursor
 from gateway.call import Call
-from gateway.paging import Page, PageQuery
+from gateway.paging import Page, PageQuery, decode_number
 from gateway.routes.models import Input
 from gateway.routing import Route
 
@@ -141,7 +141,7 @@ async def get_dialog(call: Call, dialog_id: UUID) -> DialogOut:
 
 async def list_messages(call: Call, dialog_id: UUID, query: MessagesQuery) -> Page[MessageWithReceipt]:
     """Oldest first."""
-    after = query.after if query.cursor is None else _seq(query.cursor)
+    after = query.after if query.cursor is None else decode_number(query.cursor)
     async with call.tenant_tx() as conn:
         await dialogs.get_dialog(conn, tenant_id=call.member.tenant_id, dialog_id=dialog_id)
         rows = await dialogs.list_messages(
@@ -223,12 +223,6 @@ def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
         return datetime.fromisoformat(at), UUID(last)
     except (ValueError, binascii.Error) as error:
         raise bad_cursor() from error
-
-
-def _seq(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise bad_cursor()
-    return int(cursor)
 
 
 def _out(dialog: Dialog) -> DialogOut:

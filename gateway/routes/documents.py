@@ -6,9 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from domain.assistants import service as assistants
-from domain.bus import Bell, bell_channel
 from domain.kit.errors import Invalid
-from domain.kit.slots import slot_of
 from domain.knowledge import service as knowledge
 from domain.knowledge.model import Document, Passage
 from gateway.bodies import Upload, read_upload
@@ -111,7 +109,7 @@ async def add_document(call: Call) -> DocumentOut:
                 title=_text(upload, "title"),
                 max_bytes=max_mb << 20,
             )
-    await _ring(call)
+    await call.ring_jobs()
     return _out(document)
 
 
@@ -131,7 +129,7 @@ async def reindex_document(call: Call, document_id: UUID) -> DocumentOut:
     """Read it again; it stays searchable meanwhile."""
     async with call.tenant_tx() as conn:
         document = await knowledge.reindex_document(conn, tenant_id=call.member.tenant_id, document_id=document_id)
-    await _ring(call)
+    await call.ring_jobs()
     return _out(document)
 
 
@@ -153,11 +151,6 @@ async def search_documents(call: Call, body: SearchBody) -> SearchOut:
         embedded=found.embedded,
         language=found.language,
     )
-
-
-async def _ring(call: Call) -> None:
-    slot = slot_of(call.member.tenant_id)
-    await call.services.publisher.publish([(bell_channel(slot), Bell(slot, "jobs"))])
 
 
 def _assistant_id(upload: Upload) -> UUID | None:

@@ -6,13 +6,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from domain.broadcasts.service import RUN as BROADCAST
-from domain.bus import Bell, bell_channel
 from domain.kit import joblist
-from domain.kit.errors import Conflict, bad_cursor
+from domain.kit.errors import Conflict
 from domain.kit.joblist import JobView
-from domain.kit.slots import slot_of
 from gateway.call import Call
-from gateway.paging import Page, PageQuery
+from gateway.paging import Page, PageQuery, decode_number
 from gateway.routing import Route
 
 
@@ -44,7 +42,7 @@ async def list_jobs(call: Call, query: JobsQuery) -> Page[JobOut]:
         rows = await joblist.list_jobs(
             conn,
             tenant_id=call.member.tenant_id,
-            before=None if query.cursor is None else _before(query.cursor),
+            before=None if query.cursor is None else decode_number(query.cursor),
             limit=query.limit + 1,
             state=query.state,
             kind=query.kind,
@@ -63,7 +61,7 @@ async def retry_job(call: Call, job_id: int) -> JobOut:
     """It goes on from its progress; one that waits is due now."""
     async with call.tenant_tx() as conn:
         again = await joblist.retry(conn, tenant_id=call.member.tenant_id, job_id=job_id)
-    await _ring(call)
+    await call.ring_jobs()
     return _out(again)
 
 
@@ -75,19 +73,8 @@ async def cancel_job(call: Call, job_id: int) -> JobOut:
         if found.kind == BROADCAST:
             raise Conflict("Pause or cancel the broadcast itself.")
         cancelled = await joblist.cancel(conn, tenant_id=tenant_id, job_id=job_id)
-    await _ring(call)
+    await call.ring_jobs()
     return _out(cancelled)
-
-
-async def _ring(call: Call) -> None:
-    slot = slot_of(call.member.tenant_id)
-    await call.services.publisher.publish([(bell_channel(slot), Bell(slot, "jobs"))])
-
-
-def _before(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise bad_cursor()
-    return int(cursor)
 
 
 def _out(job: JobView) -> JobOut:

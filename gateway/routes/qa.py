@@ -5,8 +5,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.bus import Bell, bell_channel
-from domain.kit.slots import slot_of
 from domain.knowledge import service as knowledge
 from domain.knowledge.model import Pair
 from gateway.call import Call
@@ -62,7 +60,7 @@ async def add_pair(call: Call, body: PairBody) -> PairOut:
     """Add one."""
     async with call.tenant_tx() as conn:
         pair = await knowledge.add_pair(conn, tenant_id=call.member.tenant_id, **body.model_dump())
-    await _ring(call)
+    await call.ring_jobs()
     return _out(pair)
 
 
@@ -76,7 +74,7 @@ async def change_pair(call: Call, pair_id: UUID, body: PairChanges) -> PairOut:
     """Change the named fields."""
     async with call.tenant_tx() as conn:
         pair = await knowledge.update_pair(conn, tenant_id=call.member.tenant_id, pair_id=pair_id, **changes_of(body))
-    await _ring(call)
+    await call.ring_jobs()
     return _out(pair)
 
 
@@ -84,11 +82,6 @@ async def delete_pair(call: Call, pair_id: UUID) -> None:
     """Delete one."""
     async with call.tenant_tx() as conn:
         await knowledge.delete_pair(conn, tenant_id=call.member.tenant_id, pair_id=pair_id)
-
-
-async def _ring(call: Call) -> None:
-    slot = slot_of(call.member.tenant_id)
-    await call.services.publisher.publish([(bell_channel(slot), Bell(slot, "jobs"))])
 
 
 def _out(pair: Pair) -> PairOut:
